@@ -1,0 +1,5 @@
+DROP TABLE codes;
+
+DROP TABLE program_participants;
+
+DROP TABLE participants;

@@ -1,0 +1,3 @@
+DROP TABLE click_batches;
+
+DROP TABLE clicks;

@@ -1,0 +1,5 @@
+DROP TABLE referrals;
+
+DROP TABLE attribution_decisions;
+
+DROP TABLE signups;
