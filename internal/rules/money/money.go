@@ -1,0 +1,19 @@
+// Package money does the arithmetic of minor units. There is no float in it.
+package money
+
+import "math/bits"
+
+// MaxAmount is the largest amount of the contract, in minor units: it stays exact in every client language.
+const MaxAmount = 999_999_999_999
+
+// MaxBasisPoints is a hundred per cent.
+const MaxBasisPoints = 10_000
+
+// BasisPoints returns bp ten-thousandths of amount, rounded half up on the minor unit. Both are at least zero;
+// the product is taken in 128 bits, so that it cannot overflow.
+func BasisPoints(amount, bp int64) int64 {
+	hi, lo := bits.Mul64(uint64(amount), uint64(bp))
+	lo, carry := bits.Add64(lo, MaxBasisPoints/2, 0)
+	q, _ := bits.Div64(hi+carry, lo, MaxBasisPoints)
+	return int64(q)
+}

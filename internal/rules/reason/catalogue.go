@@ -1,0 +1,65 @@
+package reason
+
+// Entry explains one reason to a person.
+type Entry struct {
+	Code        Code
+	Title       string
+	Description string
+}
+
+// Catalogue lists every reason, in the order in which the contract lists them.
+var Catalogue = []Entry{
+	{AttributedLastTouch, "Attributed to the last touch", "Of the eligible clicks, the latest one wins."},
+	{AttributedFirstTouch, "Attributed to the first touch", "Of the eligible clicks, the earliest one wins."},
+	{AttributedExplicitCode, "Attributed to the typed code", "The referee typed a code, and the program lets it decide."},
+	{AttributedManual, "Attributed by hand", "A person or a system of the workspace named the referrer."},
+	{NoTouch, "No touch", "Neither a click nor a code came with the signup."},
+	{WindowExpired, "Outside the attribution window", "The touch was at or after the end of the window, or after the signup."},
+	{CodeNotFound, "Code not found", "No code of this program has that value."},
+	{CodeDisabled, "Code disabled", "The code was disabled at the time of the touch, or was disabled for fraud since."},
+	{CodeExpired, "Code expired", "The touch was at or after the end of the code."},
+	{CodeNotStarted, "Code not started", "The touch was before the start of the code."},
+	{CodeExhausted, "Code exhausted", "The code has been used as often as it may be."},
+	{ProgramNotActive, "Program not active", "The program was not active when the fact occurred, and its honour period was over."},
+	{ReferrerIneligible, "Referrer not eligible", "The referrer is suspended or banned."},
+	{AlreadyAttributed, "Already attributed", "The referee has a live referral in this program."},
+	{ExistingCustomer, "Existing customer", "The referee was a customer before the touch."},
+	{SelfReferral, "Self-referral", "Referrer and referee are the same participant."},
+	{SelfReferralAlias, "Self-referral by e-mail", "Referrer and referee share one folded e-mail address."},
+	{RiskRejected, "Rejected for risk", "The risk score or a reviewer rejected the referral."},
+	{RiskHeld, "Held for review", "The risk score asks for a person to look."},
+	{ConsentMissing, "Consent missing", "The touch came without the consent that the program requires."},
+	{BotTouchOnly, "Only automated touches", "Every touch was made by a bot or a prefetch."},
+	{BelowMinimum, "Below the minimum", "The amount is below the minimum of the program or the rule."},
+	{NotFirstPurchase, "Not the first purchase", "Not given at present: a rule that pays the qualifying conversion only passes over a later one."},
+	{QualificationWindowExpired, "Qualification window over", "The conversion occurred at or after the end of the qualification window."},
+	{DurationEnded, "Duration ended", "The rule pays for a limited time after qualification, and that time is over."},
+	{CapReached, "Cap reached", "The beneficiary has reached the cap of the rule."},
+	{CapPartial, "Cap partly reached", "Only what was left under the cap was granted."},
+	{BudgetExhausted, "Budget exhausted", "The budget of the program is spent."},
+	{LevelDepthExceeded, "Level too deep", "The ancestor is above the last level that earns."},
+	{LevelIneligibleSkipped, "Level skipped", "The ancestor of this level is not eligible and earns nothing."},
+	{LevelCompressed, "Level compressed", "The next eligible ancestor took the level."},
+	{FXRateMissing, "No exchange rate", "The reward waits for a rate between the two currencies."},
+	{ReversedRefund, "Reversed by a refund", "A refund took the amount back."},
+	{ReversedChargeback, "Reversed by a chargeback", "A chargeback took the amount back."},
+	{ReversedChurn, "Reversed by churn", "The referee left within the churn window of the program."},
+	{ReversedFraud, "Reversed for fraud", "The conversion was reversed as fraud."},
+	{ReversedManual, "Reversed by hand", "A person or a system of the workspace took the amount back."},
+	{Reinstated, "Reinstated", "What had been reversed is owed again."},
+	{Superseded, "Superseded", "The referee was attributed to somebody else later."},
+	{Erased, "Erased", "The person was erased; the books stay."},
+	{DisputeWon, "Dispute won", "A chargeback was undone, and what it took is owed again."},
+	{Counted, "Counted", "The conversion counts for the referral."},
+	{OccurredBeforeSignup, "Occurred before the signup", "A conversion from before the signup never counts for the referral."},
+	{NoReferral, "No referral", "No referral of the referee covers the time of the fact yet."},
+	{NotQualified, "Not qualified", "The referral is not qualified."},
+	{DuplicateTouch, "Repeated touch", "The same visitor had just clicked the same code."},
+	{ClickNotFound, "Click not found", "No click with this id is stored yet."},
+	{ConversionNotFound, "Conversion not found", "No conversion with this reference is stored yet."},
+	{Granted, "Granted", "The rule granted the amount."},
+	{Manual, "Granted by hand", "A person or a system of the workspace granted the amount."},
+	{ReversalExceedsConversion, "Reversal exceeds the conversion", "The reversal asked for more than was left of the conversion and was refused."},
+	{CurrencyMismatch, "Another currency", "The reversal named another currency than the conversion and was refused."},
+	{ReferralRejected, "Referral rejected", "The referral was rejected by hand."},
+}

@@ -1,0 +1,60 @@
+package rules_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/grapevine-referrals/grapevine/internal/rules"
+)
+
+// TestDefaultIsWhatTheContractStates: an integrator who sends no rules at all gets these.
+func TestDefaultIsWhatTheContractStates(t *testing.T) {
+	t.Parallel()
+	const want = `{
+		"attribution": {"model": "last_touch", "window_seconds": 2592000, "code_precedence": "code", "require_consent": false},
+		"qualification": {"conversion_types": ["purchase"], "minimum_amount": 0, "window_seconds": 7776000, "revoke_on_reversal": true},
+		"rewards": [],
+		"churn": null,
+		"codes_per_participant": 10
+	}`
+	got, err := json.Marshal(rules.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b any
+	if json.Unmarshal(got, &a) != nil || json.Unmarshal([]byte(want), &b) != nil || !reflect.DeepEqual(a, b) {
+		t.Errorf("got %s", got)
+	}
+	if faults := rules.Default().Validate(); len(faults) > 0 {
+		t.Errorf("the default is refused: %v", faults)
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		doc  rules.Document
+	}{
+		{"the default", rules.Default()},
+		{"a document with everything", full()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			raw, err := json.Marshal(c.doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := rules.Parse(raw)
+			if err != nil || !reflect.DeepEqual(got, c.doc) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+	for _, broken := range []string{"", "{", "[]", `{"rewards": 1}`, `{"codes_per_participant": 1.5}`} {
+		if _, err := rules.Parse([]byte(broken)); err == nil {
+			t.Errorf("parsed %q", broken)
+		}
+	}
+}

@@ -1,0 +1,16 @@
+// Package settlement computes what a referral and its conversions amount to.
+//
+// Settle looks at every fact of one referral, ordered by the time at which it occurred, and returns the state, the
+// qualification and the rewards that follow. The engine compares that with what is stored and records the difference. So
+// the order in which facts arrive cannot matter, and a refund, a chargeback, a churn and a dispute won are all the same
+// operation: settle again.
+//
+// The reward of a rule for a conversion is Granted on the gross amount and keeps Net on the cumulative net amount: what is
+// reversed is always Granted - Net, so partial reversals add up to the grant to the minor unit. 20 % of 9,999 is 2,000;
+// three refunds of 3,333 leave 1,333, 667 and 0, and take 667, 666 and 667.
+//
+// Qualification: the first conversion of a qualifying type inside [signup, qualify by) that reaches the minimum. Rewards of
+// conversion triggers start with it; a conversion that came before it earns nothing. Churn inside [qualified, qualified +
+// window) takes everything, whatever is refunded afterwards; a reactivation lets later conversions earn, and brings back what
+// was taken only if the rules say so.
+package settlement
