@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/problem"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// Due work is not in a queue of its own: the rows that wait carry the date on which they are due, and an index finds them.
+
+// dueBatch bounds how much one transaction of background work locks.
+const dueBatch = 100
+
+// MatureRewards makes a batch of rewards available whose hold is over, and says how many. Rewards that another process has
+// locked are left to it.
+func (e *Engine) MatureRewards(ctx context.Context, tx *store.Tx, s Scope) (int, error) {
+	due, err := e.q.ListRewardsToMature(ctx, tx.DB(), db.ListRewardsToMatureParams{WorkspaceID: s.Workspace, Now: s.Now, PageLimit: dueBatch})
+	if err != nil {
+		return 0, err
+	}
+	r := e.record(tx, s)
+	for i := range due {
+		old := due[i]
+		r.matureIfDue(&due[i])
+		if err := r.moveReward(ctx, old, &due[i]); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), r.flush(ctx)
+}
+
+// expireReferral closes the next referral whose qualification window is over, after another; it settles the referee like every
+// other change. It gives the referral, nil when there is none, and whether it moved: one that another process was faster with does
+// not.
+func (e *Engine) expireReferral(ctx context.Context, tx *store.Tx, s Scope, after db.GetReferralToExpireRow) (
+	found *db.GetReferralToExpireRow, moved bool, err error,
+) {
+	next, err := e.q.GetReferralToExpire(ctx, tx.DB(), db.GetReferralToExpireParams{
+		WorkspaceID: s.Workspace, Now: s.Now, AfterQualifyBy: after.QualifyBy, AfterID: after.ID,
+	})
+	if err != nil {
+		return nil, false, optional(err)
+	}
+	h, ref, err := e.loadHistoryOf(ctx, tx, s, next.ID)
+	if err != nil {
+		return nil, false, err
+	}
+	was := ref.State
+	r := e.record(tx, s)
+	if err := r.settle(ctx, h, h.mark()); err != nil {
+		return nil, false, err
+	}
+	return &next, ref.State != was, r.flush(ctx)
+}
+
+// Due says how much background work was done.
+type Due struct {
+	Matured, Expired int
+}
+
+// RunDue does everything that is due in a workspace, batch by batch, each in a transaction of its own. Where nothing is due, as
+// nearly always, that is one plain read.
+func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, error) {
+	var done Due
+	var last db.GetReferralToExpireRow // passed by, so that one which does not move holds up no other
+	more, err := e.q.HasDueWork(ctx, st.DB(s.Workspace), db.HasDueWorkParams{WorkspaceID: s.Workspace, Now: s.Now})
+	if err != nil {
+		return done, err
+	}
+	for more {
+		var n int
+		var next *db.GetReferralToExpireRow
+		var expired bool
+		err := st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
+			n, err = e.MatureRewards(ctx, tx, s)
+			return err
+		})
+		if err == nil {
+			err = st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
+				next, expired, err = e.expireReferral(ctx, tx, s, last)
+				return err
+			})
+		}
+		if err != nil {
+			return done, err
+		}
+		done.Matured += n
+		if expired {
+			done.Expired++
+		}
+		if next != nil {
+			last = *next
+		}
+		more = n > 0 || next != nil
+	}
+	return done, nil
+}
+
+// MoveClock moves the clock of a test workspace forward; it stands at that time from then on. Errors: state_not_allowed in a
+// live workspace, and when the time lies before the clock or more than ten years ahead of it.
+func (e *Engine) MoveClock(ctx context.Context, tx *store.Tx, s Scope, to time.Time) (db.Workspace, error) {
+	w, err := e.q.GetWorkspaceForUpdate(ctx, tx.DB(), s.Workspace)
+	if err != nil {
+		return w, err
+	}
+	if w.Mode != "test" {
+		return w, problem.StateNotAllowed.With("only a test workspace has a clock that can be moved")
+	}
+	now := s.Now
+	if w.ClockAt != nil {
+		now = w.ClockAt.UTC()
+	}
+	to = to.UTC().Truncate(time.Microsecond)
+	if to.Before(now) {
+		return w, problem.StateNotAllowed.With("the clock stands at " + now.Format(time.RFC3339Nano) + " and only moves forward")
+	}
+	if to.After(now.AddDate(10, 0, 0)) || to.Year() >= 2100 {
+		return w, problem.StateNotAllowed.With("the clock moves at most ten years at a time, and never past 2099")
+	}
+	if err := e.q.SetClock(ctx, tx.Guard(), db.SetClockParams{WorkspaceID: s.Workspace, ClockAt: &to}); err != nil {
+		return w, err
+	}
+	w.ClockAt = &to
+	s.Now = to
+	r := e.record(tx, s)
+	r.event("clock.moved", "workspace", s.Workspace, struct {
+		From time.Time `json:"from"`
+		To   time.Time `json:"to"`
+	}{now, to})
+	return w, r.flush(ctx)
+}
+
+// errPreview undoes the transaction of a preview.
+var errPreview = errors.New("a preview writes nothing")
+
+// PreviewSignup decides a signup as if it came now, and writes nothing.
+func (e *Engine) PreviewSignup(ctx context.Context, st *store.Store, s Scope, n NewSignup) (Attributed, error) {
+	var out Attributed
+	err := st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
+		n.ExternalID = uuid.NewString() // a preview is never the repetition of a signup
+		if out, err = e.CreateSignup(ctx, tx, s, n); err != nil {
+			return err
+		}
+		return errPreview
+	})
+	if errors.Is(err, errPreview) {
+		err = nil
+	}
+	return out, err
+}

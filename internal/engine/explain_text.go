@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/attribution"
+	"github.com/grapevine-referrals/grapevine/internal/rules/money"
+	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
+	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
+	"github.com/grapevine-referrals/grapevine/internal/rules/state"
+)
+
+func (t *story) explainReferral() (Explanation, error) {
+	candidates, err := t.candidates()
+	if err != nil {
+		return Explanation{}, err
+	}
+	steps, err := t.steps()
+	return Explanation{
+		SubjectType: "referral", SubjectID: t.referral.ID, Summary: t.referralSummary() + t.gap(), DecisionID: &t.referral.DecisionID,
+		ProgramVersionID: &t.referral.ProgramVersionID, Candidates: candidates, Steps: steps,
+	}, err
+}
+
+// gap admits that a long story is told from its end.
+func (t *story) gap() string {
+	if !t.cut {
+		return ""
+	}
+	return " Only its latest " + strconv.Itoa(len(t.events)) + " events are listed."
+}
+
+func (t *story) referralSummary() string {
+	r := t.referral
+	head := t.referee + " belongs to " + t.referrer + t.by()
+	switch r.State {
+	case state.ReferralAttributed:
+		return head + " and can qualify the referral until " + when(r.QualifyBy) + "."
+	case state.ReferralQualified:
+		return head + " and qualified the referral" + t.with() + "."
+	case state.ReferralChurned:
+		return head + " and qualified the referral" + t.with() + ", but left" + at(r.ChurnedAt) + "."
+	case state.ReferralUnderReview:
+		return head + " and waits for a review."
+	case state.ReferralExpired:
+		return t.referee + " came through " + t.referrer + ", and the referral expired: nothing qualified it before " + when(r.QualifyBy) + "."
+	case state.ReferralSuperseded:
+		return t.referee + " came through " + t.referrer + ", and belongs to another referrer now."
+	}
+	return t.referee + " came through " + t.referrer + ", and the referral was rejected: " + because(r.Reason)
+}
+
+// by says how the referee was attributed.
+func (t *story) by() string {
+	for _, d := range t.decisions {
+		if d.ID != t.referral.DecisionID {
+			continue
+		}
+		switch d.Reason {
+		case reason.AttributedExplicitCode:
+			return " by the typed code " + t.code
+		case reason.AttributedLastTouch:
+			return " by the last click, on the code " + t.code + ","
+		case reason.AttributedFirstTouch:
+			return " by the first click, on the code " + t.code + ","
+		}
+	}
+	return " by hand"
+}
+
+func (t *story) with() string {
+	if t.referral.QualifyingConversionID == nil {
+		return ""
+	}
+	return " with " + sale(t.conversions[*t.referral.QualifyingConversionID])
+}
+
+func at(moment *time.Time) string {
+	if moment == nil {
+		return ""
+	}
+	return " at " + when(*moment)
+}
+
+// decided makes a step of a decision: what won over what, by which version of the rules.
+func (t *story) decided(d db.AttributionDecision) (Step, error) {
+	s := Step{At: d.DecidedAt.UTC(), Reason: d.Reason, Title: "Attributed", Amounts: []NamedAmount{}}
+	var in attribution.Inputs
+	if err := json.Unmarshal([]byte(d.Inputs), &in); err != nil {
+		return s, fmt.Errorf("read the inputs of a decision: %w", err)
+	}
+	answer, err := answerOf(d)
+	if err != nil {
+		return s, err
+	}
+	switch attribution.Door(d.Door) {
+	case attribution.DoorSignup:
+		s.Detail = t.referee + " signed up at " + when(in.OccurredAt) + ". "
+	case attribution.DoorLateClaim:
+		s.Detail = "A click that the signup of " + t.referee + " names arrived later, so the claim was decided again. "
+	case attribution.DoorReattribution:
+		s.Detail = "The referral was given to another referrer by hand. "
+	case attribution.DoorManual, attribution.DoorImport:
+		s.Detail = "The referral was made by hand, for " + when(in.OccurredAt) + ". "
+	}
+	if !d.Attributed {
+		s.Title = "Not attributed"
+	}
+	s.Detail += t.verdict(d, in, answer)
+	return s, nil
+}
+
+func (t *story) verdict(d db.AttributionDecision, in attribution.Inputs, answer attribution.Answer) string {
+	eligible := 0
+	var won attribution.Candidate
+	for _, c := range answer.Candidates {
+		if c.Eligible && c.Kind == attribution.Click {
+			eligible++
+		}
+		if c.Won {
+			won = c
+		}
+	}
+	rule := "version " + strconv.Itoa(int(t.version.Number)) + " of the rules"
+	window := "within " + span(in.Policy.WindowSeconds)
+	switch {
+	case d.Reason == reason.AttributedExplicitCode && in.Policy.CodePrecedence == rules.ClickFirst:
+		return "The code " + t.code + " was typed, and no click was eligible, which " + rule + " would have put first."
+	case d.Reason == reason.AttributedExplicitCode:
+		return "The code " + t.code + " was typed, and a typed code outranks clicks in " + rule + "."
+	case d.Reason == reason.AttributedLastTouch && eligible > 1:
+		return "Of " + strconv.Itoa(eligible) + " eligible clicks the latest, of " + when(won.At) + ", wins under " + rule + ": last touch " + window + "."
+	case d.Reason == reason.AttributedFirstTouch && eligible > 1:
+		return "Of " + strconv.Itoa(eligible) + " eligible clicks the earliest, of " + when(won.At) + ", wins under " + rule + ": first touch " + window + "."
+	case d.Reason == reason.AttributedLastTouch, d.Reason == reason.AttributedFirstTouch:
+		return "The click of " + when(won.At) + " is the only eligible one; " + rule + " takes clicks " + window + "."
+	}
+	return means(d.Reason)
+}
+
+// span writes a duration of the rules in the largest unit that fits.
+func span(seconds int64) string {
+	for _, unit := range []struct {
+		name   string
+		length int64
+	}{{"day", 86_400}, {"hour", 3_600}, {"minute", 60}} {
+		if seconds%unit.length != 0 || seconds == 0 {
+			continue
+		}
+		n := seconds / unit.length
+		if n == 1 {
+			return "1 " + unit.name
+		}
+		return strconv.FormatInt(n, 10) + " " + unit.name + "s"
+	}
+	return strconv.FormatInt(seconds, 10) + " seconds"
+}
+
+func (t *story) explainReward(w db.Reward, owner string) (Explanation, error) {
+	candidates, err := t.candidates()
+	if err != nil {
+		return Explanation{}, err
+	}
+	steps, err := t.steps()
+	e := Explanation{
+		SubjectType: "reward", SubjectID: w.ID, Summary: t.rewardSummary(w, owner) + t.gap(), Candidates: candidates, Steps: steps,
+	}
+	if w.CauseKind != "manual" {
+		e.ProgramVersionID = &w.ProgramVersionID
+	}
+	if w.ReferralID != nil {
+		e.DecisionID = &t.referral.DecisionID
+	}
+	return e, err
+}
+
+func (t *story) rewardSummary(w db.Reward, owner string) string {
+	net := w.Granted - w.Reversed
+	if net == 0 && w.Granted > 0 {
+		return owner + " gets nothing any more: " + t.ground(w, t.conversions) + ", and all of it was taken back: " + because(w.Reason)
+	}
+	text := owner + " gets " + money.Text(net, w.Currency) + ", which is " + t.standing(w) + ": " + t.ground(w, t.conversions)
+	if w.Reversed > 0 {
+		text += ", of which " + money.Text(w.Reversed, w.Currency) + " were taken back"
+	}
+	return text + "."
+}
+
+func (t *story) standing(w db.Reward) string {
+	if w.State == state.RewardPending {
+		return "pending until " + when(w.AvailableAt)
+	}
+	return strings.ReplaceAll(string(w.State), "_", " ")
+}
+
+// ground says which rule grants a reward, for what, and how it counts.
+func (t *story) ground(w db.Reward, conversions map[uuid.UUID]db.Conversion) string {
+	if w.CauseKind == "manual" {
+		return money.Text(w.Granted, w.Currency) + " were granted by hand"
+	}
+	text := "rule " + w.RuleKey + " of version " + strconv.Itoa(int(t.version.Number)) + " grants the " + w.Beneficiary + " "
+	cause := " for joining"
+	var amount int64
+	if w.ConversionID != nil {
+		c := conversions[*w.ConversionID]
+		cause, amount = " of "+sale(c), c.Amount
+	}
+	i := slices.IndexFunc(t.rules.Rewards, func(r rules.RewardRule) bool { return r.Key == w.RuleKey })
+	if i >= 0 && t.rules.Rewards[i].Amount.Type == rules.BasisPoints && settlement.Amount(t.rules.Rewards[i].Amount, amount) == w.Granted {
+		bp := t.rules.Rewards[i].Amount.Value
+		return text + strconv.FormatInt(bp, 10) + " basis points (" + money.Percent(bp) + ")" + cause + ", that is " + money.Text(w.Granted, w.Currency)
+	}
+	return text + money.Text(w.Granted, w.Currency) + strings.Replace(cause, " of ", " for ", 1)
+}

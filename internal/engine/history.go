@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/problem"
+	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// history is everything that is known of one referee in one program, locked. Rows that are not stored yet have version 0.
+type history struct {
+	program     db.Program
+	zone        *time.Location
+	current     *db.ProgramVersion // nil while nothing is published
+	documents   map[uuid.UUID]rules.Document
+	referee     db.Participant
+	isNew       bool // the referee was made by this transaction
+	referrals   []db.Referral
+	conversions []db.Conversion
+	reversals   []db.Reversal
+	churns      []db.Churn
+	rewards     []db.Reward
+	waiting     []db.UnmatchedFact
+}
+
+// referee says who a fact is about, and what it newly tells of that person.
+type referee struct {
+	ExternalID    string
+	Email         *string
+	DisplayName   *string
+	CustomerSince *time.Time
+}
+
+// load is one statement of a round trip.
+type load = func(db store.DBTX) error
+
+// lookUp turns a missing row into the problem that fits a reference in a request body.
+func lookUp(err error, pointer, what string) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return problem.UnknownReference.With(what + " does not exist in this workspace").
+			WithErrors([]problem.FieldError{{Pointer: pointer, Message: "unknown reference"}})
+	}
+	return err
+}
+
+// optional keeps a missing row as it is: the zero value.
+func optional(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+// loadProgram reads the program with its current rules.
+func (e *Engine) loadProgram(ctx context.Context, s Scope, id uuid.UUID, h *history) load {
+	return func(tx store.DBTX) error {
+		row, err := e.q.GetProgramWithRules(ctx, tx, db.GetProgramWithRulesParams{WorkspaceID: s.Workspace, ID: id})
+		if errors.Is(err, pgx.ErrNoRows) {
+			p, err := e.q.GetProgram(ctx, tx, db.GetProgramParams{WorkspaceID: s.Workspace, ID: id})
+			h.program, h.zone = p, zone(p.TimeZone)
+			return lookUp(err, "/program_id", "the program")
+		}
+		if err != nil {
+			return err
+		}
+		h.program, h.current, h.zone = row.Program, &row.ProgramVersion, zone(row.Program.TimeZone)
+		return nil
+	}
+}
+
+// lockReferee makes the referee known and locks it against every other decision about it.
+func (e *Engine) lockReferee(ctx context.Context, s Scope, who referee, h *history) []load {
+	id := newID()
+	return []load{
+		func(tx store.DBTX) error {
+			return e.q.EnsureParticipant(ctx, tx, db.EnsureParticipantParams{
+				WorkspaceID: s.Workspace, ID: id, ExternalID: who.ExternalID, DisplayName: who.DisplayName,
+				EmailHash: s.emailHash(who.Email), CustomerSince: who.CustomerSince, CreatedAt: s.Now,
+			})
+		},
+		func(tx store.DBTX) (err error) {
+			h.referee, err = e.q.GetParticipantByExternalID(ctx, tx, db.GetParticipantByExternalIDParams{
+				WorkspaceID: s.Workspace, ExternalID: who.ExternalID,
+			})
+			h.isNew = h.referee.ID == id
+			return err
+		},
+	}
+}
+
+// loadReferrals reads and locks the referee's referrals in the program.
+func (e *Engine) loadReferrals(ctx context.Context, s Scope, program uuid.UUID, externalID string, h *history) load {
+	return func(tx store.DBTX) (err error) {
+		h.referrals, err = e.q.ListRefereeReferralsForUpdate(ctx, tx, db.ListRefereeReferralsForUpdateParams{
+			WorkspaceID: s.Workspace, ProgramID: program, RefereeExternalID: externalID,
+		})
+		return err
+	}
+}
+
+// loadFacts reads what happened to the referee in the program, and locks what may change.
+func (e *Engine) loadFacts(ctx context.Context, s Scope, program uuid.UUID, externalID string, h *history) []load {
+	return []load{
+		func(tx store.DBTX) (err error) {
+			h.conversions, err = e.q.ListRefereeConversionsForUpdate(ctx, tx, db.ListRefereeConversionsForUpdateParams{
+				WorkspaceID: s.Workspace, ProgramID: program, RefereeExternalID: externalID,
+			})
+			return err
+		},
+		func(tx store.DBTX) (err error) {
+			h.reversals, err = e.q.ListRefereeReversals(ctx, tx, db.ListRefereeReversalsParams{
+				WorkspaceID: s.Workspace, ProgramID: program, RefereeExternalID: externalID,
+			})
+			return err
+		},
+		func(tx store.DBTX) (err error) {
+			h.churns, err = e.q.ListRefereeChurns(ctx, tx, db.ListRefereeChurnsParams{
+				WorkspaceID: s.Workspace, ProgramID: program, RefereeExternalID: externalID,
+			})
+			return err
+		},
+		func(tx store.DBTX) (err error) {
+			h.rewards, err = e.q.ListRefereeRewardsForUpdate(ctx, tx, db.ListRefereeRewardsForUpdateParams{
+				WorkspaceID: s.Workspace, ProgramID: program, RefereeExternalID: externalID,
+			})
+			return err
+		},
+		func(tx store.DBTX) (err error) {
+			h.waiting, err = e.q.ListWaitingFacts(ctx, tx, db.ListWaitingFactsParams{
+				WorkspaceID: s.Workspace, WaitsFor: []string{waitsForReferral(program, externalID)},
+			})
+			return err
+		},
+	}
+}
+
+// loadHistory locks a referee and reads everything about it in one round trip, after what comes first.
+func (e *Engine) loadHistory(ctx context.Context, tx *store.Tx, s Scope, program uuid.UUID, who referee, first ...load) (*history, error) {
+	h := &history{}
+	loads := append(first, e.lockReferee(ctx, s, who, h)...)
+	loads = append(loads, e.loadProgram(ctx, s, program, h), e.loadReferrals(ctx, s, program, who.ExternalID, h))
+	loads = append(loads, e.loadFacts(ctx, s, program, who.ExternalID, h)...)
+	if err := tx.Load(ctx, loads...); err != nil {
+		return nil, err
+	}
+	return h, e.loadDocuments(ctx, tx, s, h)
+}
+
+// loadDocuments finds the rules that the referrals are pinned to.
+func (e *Engine) loadDocuments(ctx context.Context, tx *store.Tx, s Scope, h *history) error {
+	h.documents = map[uuid.UUID]rules.Document{}
+	versions := []db.ProgramVersion{}
+	if h.current != nil {
+		versions = append(versions, *h.current)
+	}
+	for _, r := range h.referrals {
+		if h.current != nil && r.ProgramVersionID == h.current.ID {
+			continue
+		}
+		e.mu.RLock()
+		d, ok := e.documents[r.ProgramVersionID]
+		e.mu.RUnlock()
+		if ok {
+			h.documents[r.ProgramVersionID] = d
+			continue
+		}
+		v, err := e.q.GetProgramVersion(ctx, tx.DB(), db.GetProgramVersionParams{WorkspaceID: s.Workspace, ID: r.ProgramVersionID})
+		if err != nil {
+			return err
+		}
+		versions = append(versions, v)
+	}
+	for _, v := range versions {
+		d, err := e.document(v)
+		if err != nil {
+			return err
+		}
+		h.documents[v.ID] = d
+	}
+	return nil
+}
+
+// live returns the referee's live referral, or nil.
+func (h *history) live() *db.Referral {
+	for i := range h.referrals {
+		if isLive(h.referrals[i].State) {
+			return &h.referrals[i]
+		}
+	}
+	return nil
+}
+
+// honoredUntil is the end of the honour period of an ended program; nil while it runs.
+func (h *history) honoredUntil() *time.Time {
+	if h.program.EndedAt == nil {
+		return nil
+	}
+	t := h.program.EndedAt.Add(time.Duration(h.program.HonorPendingSeconds) * time.Second)
+	return &t
+}
+
+// The names under which facts wait for their partner.
+func waitsForReferral(program uuid.UUID, refereeExternalID string) string {
+	return "referral:" + program.String() + ":" + refereeExternalID
+}
+
+func waitsForConversion(source, externalID, kind string) string {
+	return "conversion:" + source + ":" + kind + ":" + externalID
+}
+
+func waitsForClick(id uuid.UUID) string { return "click:" + id.String() }

@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// recorder gathers what a transaction writes besides its own rows: transfers, statistics and events. flush queues them.
+type recorder struct {
+	e         *Engine
+	tx        *store.Tx
+	s         Scope
+	transfers []db.LedgerTransfer
+	counts    map[cell]counts
+	events    []event
+	made      []db.Referral // by this transaction, which the database does not show before its end
+}
+
+type event struct {
+	kind, subject string
+	id            uuid.UUID
+	data          any
+}
+
+func (e *Engine) record(tx *store.Tx, s Scope) *recorder {
+	return &recorder{e: e, tx: tx, s: s, counts: map[cell]counts{}}
+}
+
+// event appends to the log. data must marshal; it holds ids, amounts, states and reasons, never anything of a person.
+func (r *recorder) event(kind, subject string, id uuid.UUID, data any) {
+	r.events = append(r.events, event{kind, subject, id, data})
+}
+
+// Account kinds and recipes of the ledger, as the schema lists them.
+const (
+	expense   = "expense"
+	pending   = "pending"
+	available = "available"
+
+	accrue   = "accrue"
+	mature   = "mature"
+	hold     = "hold"
+	cancel   = "cancel"
+	clawback = "clawback"
+)
+
+// transfer moves part of a reward between two accounts of its owner. Nothing is nothing.
+func (r *recorder) transfer(w db.Reward, recipe, from, to string, amount int64, why reason.Code) {
+	if amount == 0 {
+		return
+	}
+	r.transfers = append(r.transfers, db.LedgerTransfer{
+		ID: newID(), ParticipantID: w.ParticipantID, Currency: w.Currency, FromKind: from, ToKind: to, Amount: amount,
+		Recipe: recipe, Reason: why, RewardID: w.ID,
+	})
+}
+
+// flush queues everything, after the rows that it refers to.
+func (r *recorder) flush(ctx context.Context) error {
+	if err := r.flushAccounts(ctx); err != nil {
+		return err
+	}
+	if err := r.flushTransfers(ctx); err != nil {
+		return err
+	}
+	if err := r.flushCounts(ctx); err != nil {
+		return err
+	}
+	return r.flushEvents(ctx)
+}
+
+func (r *recorder) flushEvents(ctx context.Context) error {
+	if len(r.events) == 0 {
+		return nil
+	}
+	p := db.CreateEventsParams{WorkspaceID: r.s.Workspace, CreatedAt: r.s.Now}
+	for _, ev := range r.events {
+		data, err := json.Marshal(ev.data)
+		if err != nil {
+			return err
+		}
+		p.Ids = append(p.Ids, newID())
+		p.Types = append(p.Types, ev.kind)
+		p.SubjectTypes = append(p.SubjectTypes, ev.subject)
+		p.SubjectIds = append(p.SubjectIds, ev.id)
+		p.Data = append(p.Data, string(data))
+	}
+	return r.e.q.CreateEvents(ctx, r.tx.Write(), p)
+}
+
+func (r *recorder) flushTransfers(ctx context.Context) error {
+	if len(r.transfers) == 0 {
+		return nil
+	}
+	p := db.CreateTransfersParams{WorkspaceID: r.s.Workspace, CreatedAt: r.s.Now}
+	for _, t := range r.transfers {
+		p.Ids = append(p.Ids, t.ID)
+		p.ParticipantIds = append(p.ParticipantIds, t.ParticipantID)
+		p.Currencies = append(p.Currencies, t.Currency)
+		p.FromKinds = append(p.FromKinds, t.FromKind)
+		p.ToKinds = append(p.ToKinds, t.ToKind)
+		p.Amounts = append(p.Amounts, t.Amount)
+		p.Recipes = append(p.Recipes, t.Recipe)
+		p.Reasons = append(p.Reasons, string(t.Reason))
+		p.RewardIds = append(p.RewardIds, t.RewardID)
+	}
+	return r.e.q.CreateTransfers(ctx, r.tx.Write(), p)
+}
+
+type account struct {
+	participant    uuid.UUID
+	currency, kind string
+}
+
+// flushAccounts moves the balances by the sum of the transfers, in ascending order of account, so that transactions that
+// share a beneficiary wait for each other instead of dead-locking. Runs of amounts that an empty account may take are
+// upserted in one statement; the others find their account or fail.
+func (r *recorder) flushAccounts(ctx context.Context) error {
+	deltas := map[account]int64{}
+	for _, t := range r.transfers {
+		deltas[account{t.ParticipantID, t.Currency, t.FromKind}] -= t.Amount
+		deltas[account{t.ParticipantID, t.Currency, t.ToKind}] += t.Amount
+	}
+	order := make([]account, 0, len(deltas))
+	for a := range deltas {
+		order = append(order, a)
+	}
+	slices.SortFunc(order, func(a, b account) int {
+		return cmp.Or(bytes.Compare(a.participant[:], b.participant[:]), cmp.Compare(a.currency, b.currency), cmp.Compare(a.kind, b.kind))
+	})
+	credits := db.CreditAccountsParams{WorkspaceID: r.s.Workspace}
+	queueCredits := func() error {
+		if len(credits.Amounts) == 0 {
+			return nil
+		}
+		err := r.e.q.CreditAccounts(ctx, r.tx.Write(), credits)
+		credits = db.CreditAccountsParams{WorkspaceID: r.s.Workspace}
+		return err
+	}
+	for _, a := range order {
+		d := deltas[a]
+		if d == 0 || (d < 0) == (a.kind == expense) {
+			credits.ParticipantIds = append(credits.ParticipantIds, a.participant)
+			credits.Currencies = append(credits.Currencies, a.currency)
+			credits.Kinds = append(credits.Kinds, a.kind)
+			credits.Amounts = append(credits.Amounts, d)
+			continue
+		}
+		if err := queueCredits(); err != nil {
+			return err
+		}
+		if err := r.e.q.DebitAccount(ctx, r.tx.Guard(), db.DebitAccountParams{
+			WorkspaceID: r.s.Workspace, ParticipantID: a.participant, Currency: a.currency, Kind: a.kind, Amount: d,
+		}); err != nil {
+			return err
+		}
+	}
+	return queueCredits()
+}

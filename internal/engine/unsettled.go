@@ -1,0 +1,39 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// Unsettled says what settling a referee again would change: nothing, when what is stored agrees with the facts. It works like
+// every settlement, locks included, and takes everything back. What only the clock asks for is not told: that is due work, not
+// disagreement.
+func (e *Engine) Unsettled(ctx context.Context, st *store.Store, s Scope, program uuid.UUID, refereeExternalID string) ([]string, error) {
+	var changes []string
+	err := st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) error {
+		changes = nil
+		h, err := e.loadHistory(ctx, tx, s, program, referee{ExternalID: refereeExternalID})
+		if err != nil {
+			return err
+		}
+		r := e.record(tx, s)
+		if err := r.settle(ctx, h, h.mark()); err != nil {
+			return err
+		}
+		for _, ev := range r.events {
+			if ev.kind != "referral.expired" {
+				changes = append(changes, fmt.Sprintf("%s for %s", ev.kind, ev.id))
+			}
+		}
+		return errPreview
+	})
+	if errors.Is(err, errPreview) {
+		err = nil
+	}
+	return changes, err
+}
