@@ -1,0 +1,136 @@
+package clicks
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/rules/landing"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// workspace is what a click needs of its workspace.
+type workspace struct {
+	id      uuid.UUID
+	hashKey []byte
+	clock   *time.Time // where a test clock stands
+	salt    atomic.Pointer[daySalt]
+}
+
+// now is the time of a fact that happens now.
+func (w *workspace) now(wall time.Time) time.Time {
+	if w.clock != nil {
+		return *w.clock
+	}
+	return wall.UTC().Truncate(time.Microsecond)
+}
+
+// saltOf gives the salt of the UTC day of at, which is almost always the one of the click before.
+func (w *workspace) saltOf(at time.Time) *daySalt {
+	var buffer [len(time.DateOnly)]byte
+	day := at.UTC().AppendFormat(buffer[:0], time.DateOnly)
+	if s := w.salt.Load(); s != nil && s.day == string(day) {
+		return s
+	}
+	s := newDaySalt(string(day), dailySalt(w.hashKey, at))
+	w.salt.Store(s)
+	return s
+}
+
+// directory is the table of workspaces, by what links call them.
+type directory struct {
+	byHost, bySlug map[string]*workspace
+	onlyLive       *workspace // nil when there are several, or none
+}
+
+// find gives the workspace of a link: the one it names, else the one whose host it is on, else the only one there is.
+func (d *directory) find(slug, host string) *workspace {
+	if slug != "" {
+		return d.bySlug[slug]
+	}
+	if w := d.byHost[strings.ToLower(host)]; w != nil {
+		return w
+	}
+	return d.onlyLive
+}
+
+func newDirectory(rows []db.Workspace) *directory {
+	d := &directory{byHost: map[string]*workspace{}, bySlug: map[string]*workspace{}}
+	live := 0
+	for _, row := range rows {
+		w := &workspace{id: row.WorkspaceID, hashKey: row.HashKey, clock: row.ClockAt}
+		d.bySlug[row.Slug] = w
+		if row.LinkHost != nil {
+			d.byHost[strings.ToLower(*row.LinkHost)] = w
+		}
+		if row.Mode == "live" {
+			live++
+			d.onlyLive = w
+		}
+	}
+	if live != 1 {
+		d.onlyLive = nil
+	}
+	return d
+}
+
+// target is where a code leads and whose it is.
+type target struct {
+	code, program, referrer uuid.UUID
+	landing                 landing.Address
+	zone                    *time.Location
+}
+
+// targetKey is a folded code in a workspace.
+type targetKey struct {
+	workspace uuid.UUID
+	folded    string
+}
+
+type lookup struct {
+	store *store.Store
+	query *db.Queries
+	zones sync.Map // of *time.Location by name: loading one reads a file
+}
+
+func (l *lookup) directory(ctx context.Context, _ struct{}) (*directory, error) {
+	rows, err := l.query.ListAllWorkspaces(ctx, l.store.DB(uuid.Nil))
+	if err != nil {
+		return nil, err
+	}
+	return newDirectory(rows), nil
+}
+
+// target reads a code; there is none when the answer is nil.
+func (l *lookup) target(ctx context.Context, key targetKey) (*target, error) {
+	rows, err := l.query.ListClickTargets(ctx, l.store.DB(key.workspace), db.ListClickTargetsParams{
+		WorkspaceID: key.workspace, FoldedValues: []string{key.folded},
+	})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	row := rows[0]
+	t := &target{code: row.CodeID, program: row.ProgramID, referrer: row.ReferrerID}
+	if t.landing, err = landing.Parse(row.LandingURL); err != nil {
+		return nil, fmt.Errorf("program %s: %w", row.ProgramID, err)
+	}
+	t.zone, err = l.zone(row.TimeZone)
+	return t, err
+}
+
+func (l *lookup) zone(name string) (*time.Location, error) {
+	if zone, ok := l.zones.Load(name); ok {
+		return zone.(*time.Location), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err == nil {
+		l.zones.Store(name, zone)
+	}
+	return zone, err
+}
