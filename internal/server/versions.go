@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevine-referrals/grapevine/gen/api"
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/engine"
+	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// PublishProgramVersion publishes rules as the next version.
+func (h handlers) PublishProgramVersion(
+	ctx context.Context, req api.PublishProgramVersionRequestObject,
+) (api.PublishProgramVersionResponseObject, error) {
+	return once(ctx, h.store, api.PublishProgramVersionResponseObject.VisitPublishProgramVersionResponse,
+		func(ctx context.Context, tx *store.Tx) (api.PublishProgramVersionResponseObject, error) {
+			v, err := h.engine.PublishVersion(ctx, tx, h.scope(ctx), req.ProgramID, fromRules(req.Body.Rules))
+			if err != nil {
+				return nil, err
+			}
+			return api.PublishProgramVersion201JSONResponse{Body: toProgramVersion(v), Headers: api.PublishProgramVersion201ResponseHeaders{
+				Location: "/v1/programs/" + v.ProgramID.String() + "/versions/" + v.ID.String(),
+			}}, nil
+		})
+}
+
+// ValidateRules says what stands against publishing rules. It stores nothing, the Idempotency-Key neither.
+func (h handlers) ValidateRules(ctx context.Context, req api.ValidateRulesRequestObject) (api.ValidateRulesResponseObject, error) {
+	if _, err := h.program(ctx, req.ProgramID); err != nil {
+		return nil, err
+	}
+	out := api.RulesValidation{Faults: []api.Fault{}}
+	for _, f := range engine.RulesFaults(fromRules(req.Body.Rules)) {
+		out.Faults = append(out.Faults, api.Fault{Pointer: f.Pointer, Message: f.Message})
+	}
+	out.Valid = len(out.Faults) == 0
+	return api.ValidateRules200JSONResponse{Body: out}, nil
+}
+
+func (h handlers) GetProgramVersion(ctx context.Context, req api.GetProgramVersionRequestObject) (api.GetProgramVersionResponseObject, error) {
+	ws := h.scope(ctx).Workspace
+	v, err := h.q.GetProgramVersion(ctx, h.store.DB(ws), db.GetProgramVersionParams{WorkspaceID: ws, ID: req.VersionID})
+	if err == nil && v.ProgramID != req.ProgramID {
+		err = store.ErrNoRows
+	}
+	if err != nil {
+		return nil, store.OrNotFound(err, "the version")
+	}
+	return api.GetProgramVersion200JSONResponse{Body: toProgramVersion(v)}, nil
+}
+
+// ListProgramVersions lists the versions of a program, newest first.
+func (h handlers) ListProgramVersions(ctx context.Context, req api.ListProgramVersionsRequestObject) (api.ListProgramVersionsResponseObject, error) {
+	most, before, err := pageFrom[uuid.UUID](ctx, req.Params.Limit, req.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.program(ctx, req.ProgramID)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := h.q.ListProgramVersions(ctx, h.store.DB(p.WorkspaceID), db.ListProgramVersionsParams{
+		WorkspaceID: p.WorkspaceID, ProgramID: p.ID, Before: before, PageLimit: most + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows, next := nextPage(ctx, rows, most, func(r db.ProgramVersion) uuid.UUID { return r.ID })
+	page := api.ProgramVersionPage{Data: []api.ProgramVersion{}, NextCursor: next, HasMore: !next.IsNull()}
+	for _, r := range rows {
+		page.Data = append(page.Data, toProgramVersion(r))
+	}
+	return api.ListProgramVersions200JSONResponse{Body: page}, nil
+}
+
+// fromRules completes rules with the defaults: the contract fills in those of the parts that are there, the document has those of
+// the parts that are not.
+func fromRules(r api.NewRules) rules.Document { return decoded(r, rules.Default()) }
+
+func toProgramVersion(v db.ProgramVersion) api.ProgramVersion {
+	return api.ProgramVersion{
+		ID: v.ID, ProgramID: v.ProgramID, Number: int64(v.Number), Rules: decoded(v.Rules, api.Rules{}),
+		PublishedAt: v.PublishedAt.UTC(),
+	}
+}
