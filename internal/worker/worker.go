@@ -1,0 +1,187 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/clicks"
+	"github.com/grapevine-referrals/grapevine/internal/engine"
+	"github.com/grapevine-referrals/grapevine/internal/problem"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+const (
+	interval = time.Second
+	// keepKeys is how long an Idempotency-Key is remembered, as the contract says.
+	keepKeys = 7 * 24 * time.Hour
+	// keyBatch is how many keys one statement deletes: few enough to be done long before the statement timeout.
+	keyBatch = 5000
+	// How often things are done that need not be done every second.
+	keyInterval       = time.Minute
+	partitionInterval = time.Hour
+	analyzeInterval   = 5 * time.Second
+)
+
+// Options are what a worker works with. Now and Ticks are for tests.
+type Options struct {
+	Store  *store.Store
+	Engine *engine.Engine
+	Log    *slog.Logger
+
+	Now   func() time.Time // nil: time.Now
+	Ticks <-chan time.Time // begins a turn; nil: every second
+}
+
+// Worker does background work.
+type Worker struct {
+	store   *store.Store
+	engine  *engine.Engine
+	q       *db.Queries
+	log     *slog.Logger
+	now     func() time.Time
+	ticks   <-chan time.Time
+	metrics *metrics
+
+	nextKeys, nextPartitions, nextAnalyze time.Time
+}
+
+// New makes a worker; Run starts it.
+func New(o Options) *Worker {
+	w := &Worker{store: o.Store, engine: o.Engine, q: db.New(), log: o.Log, now: o.Now, ticks: o.Ticks}
+	if w.now == nil {
+		w.now = time.Now
+	}
+	if w.ticks == nil {
+		w.ticks = time.Tick(interval) // a turn that takes longer swallows ticks
+	}
+	w.metrics = newMetrics(w.now)
+	return w
+}
+
+// Metrics gives what the worker counts.
+func (w *Worker) Metrics() []prometheus.Collector { return w.metrics.collectors() }
+
+// Run works until the context ends. What is being committed then is committed.
+func (w *Worker) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		w.turn(ctx)
+		select {
+		case <-ctx.Done():
+		case <-w.ticks:
+		}
+	}
+}
+
+// turn does everything that is due.
+func (w *Worker) turn(ctx context.Context) {
+	began := w.now()
+	workspaces, err := w.q.ListAllWorkspaces(ctx, w.store.DB(uuid.Nil))
+	complete := w.noted(ctx, "list_workspaces", uuid.Nil, err)
+	keysDue, partitionsDue := !began.Before(w.nextKeys), !began.Before(w.nextPartitions)
+	if partitionsDue && err == nil {
+		if w.do(ctx, "partitions", uuid.Nil, func(ctx context.Context) error { return w.store.EnsurePartitions(ctx, began) }) {
+			w.nextPartitions = began.Add(partitionInterval)
+		} else {
+			w.nextPartitions = began.Add(keyInterval)
+		}
+	}
+	if err == nil && !began.Before(w.nextAnalyze) {
+		w.nextAnalyze = began.Add(analyzeInterval)
+		w.do(ctx, "analyze", uuid.Nil, func(ctx context.Context) error {
+			n, err := w.store.AnalyzeNew(ctx)
+			w.metrics.did("analyze", n)
+			return err
+		})
+	}
+	if keysDue && err == nil {
+		// Workspace administration keeps its keys in a workspace that is not on the list.
+		complete = w.do(ctx, "forget_keys", engine.OperatorWorkspace, w.forgetKeys(engine.OperatorWorkspace, began)) && complete
+		w.nextKeys = began.Add(keyInterval)
+	}
+	for _, row := range workspaces {
+		id := row.WorkspaceID
+		complete = w.do(ctx, "due", id, func(ctx context.Context) error { return w.runDue(ctx, row) }) && complete
+		complete = w.do(ctx, "fold_clicks", id, func(ctx context.Context) error { return w.fold(ctx, id) }) && complete
+		if keysDue {
+			complete = w.do(ctx, "forget_keys", id, w.forgetKeys(id, began)) && complete
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+	w.metrics.turned(began, complete)
+}
+
+// do runs a task of the turn and says whether it worked.
+func (w *Worker) do(ctx context.Context, task string, workspace uuid.UUID, fn func(context.Context) error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	return w.noted(ctx, task, workspace, sheltered(ctx, fn))
+}
+
+// sheltered turns a panic into an error: one workspace's data must not end the process, and every process after it.
+func sheltered(ctx context.Context, fn func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic of type %T\n%s", v, debug.Stack()) // the value may hold personal data
+		}
+	}()
+	return fn(ctx)
+}
+
+// noted logs and counts a failure, unless it comes from being stopped.
+func (w *Worker) noted(ctx context.Context, task string, workspace uuid.UUID, err error) bool {
+	if err == nil || ctx.Err() != nil {
+		return err == nil
+	}
+	w.metrics.failed(task)
+	attrs := []slog.Attr{slog.String("task", task), slog.String("error", store.LogText(err))}
+	if workspace != uuid.Nil {
+		attrs = append(attrs, slog.String("workspace_id", workspace.String()))
+	}
+	level := slog.LevelError
+	if errors.Is(err, problem.Unavailable) {
+		level = slog.LevelWarn // known already, and it goes by itself
+	}
+	w.log.LogAttrs(ctx, level, "background work failed and is tried again", attrs...)
+	return false
+}
+
+// runDue does what is due by the workspace's clock.
+func (w *Worker) runDue(ctx context.Context, row db.Workspace) error {
+	done, err := w.engine.RunDue(ctx, w.store, engine.ScopeOf(row, w.now()))
+	w.metrics.did("mature", done.Matured)
+	w.metrics.did("expire", done.Expired)
+	return err
+}
+
+func (w *Worker) fold(ctx context.Context, workspace uuid.UUID) error {
+	more, err := w.q.HasClicksToFold(ctx, w.store.DB(workspace), workspace) // spares most workspaces the transaction and the lock
+	for more && err == nil {
+		more, err = clicks.Fold(ctx, w.store, workspace)
+	}
+	return err
+}
+
+func (w *Worker) forgetKeys(workspace uuid.UUID, now time.Time) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for {
+			n, err := w.q.DeleteOldIdempotencyKeys(ctx, w.store.DB(workspace), db.DeleteOldIdempotencyKeysParams{
+				WorkspaceID: workspace, Before: now.Add(-keepKeys).UTC(), RowLimit: keyBatch,
+			})
+			w.metrics.did("forget_keys", int(n))
+			if err != nil || n < keyBatch {
+				return err
+			}
+		}
+	}
+}
