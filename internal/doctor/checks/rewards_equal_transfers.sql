@@ -1,0 +1,40 @@
+-- What is still owed of every reward is what its transfers hold, in the account of its state.
+WITH moved AS (
+    SELECT m.workspace_id, m.reward_id,
+        -coalesce(sum(m.amount) FILTER (WHERE m.kind = 'expense'), 0) AS accrued,
+        coalesce(sum(m.amount) FILTER (WHERE m.kind = 'pending'), 0) AS pending,
+        coalesce(sum(m.amount) FILTER (WHERE m.kind = 'available'), 0) AS available,
+        coalesce(sum(m.amount) FILTER (WHERE m.kind = 'reserved'), 0) AS reserved,
+        coalesce(sum(m.amount) FILTER (WHERE m.kind = 'cash'), 0) AS cash,
+        coalesce(sum(m.amount) FILTER (WHERE m.kind = 'breakage'), 0) AS breakage,
+        coalesce(sum(m.amount) FILTER (WHERE m.kind = 'redeemed'), 0) AS redeemed
+    FROM (
+        SELECT t.workspace_id, t.reward_id, t.to_kind AS kind, t.amount FROM ledger_transfers AS t
+        UNION ALL
+        SELECT t.workspace_id, t.reward_id, t.from_kind, -t.amount FROM ledger_transfers AS t
+    ) AS m
+    GROUP BY m.workspace_id, m.reward_id
+),
+held AS (
+    SELECT r.workspace_id, r.id, r.state,
+        CASE WHEN r.state = 'pending_fx' THEN 0 ELSE r.granted - r.reversed END AS owed,
+        coalesce(m.accrued, 0) AS accrued, coalesce(m.pending, 0) AS pending, coalesce(m.available, 0) AS available,
+        coalesce(m.reserved, 0) AS reserved, coalesce(m.cash, 0) AS cash, coalesce(m.breakage, 0) AS breakage,
+        coalesce(m.redeemed, 0) AS redeemed
+    FROM rewards AS r
+    LEFT JOIN moved AS m ON m.workspace_id = r.workspace_id AND m.reward_id = r.id
+)
+SELECT format(
+    'workspace %s: reward %s is %s with %s owed, its transfers hold %s: pending %s, available %s, reserved %s, cash %s, breakage %s, redeemed %s',
+    h.workspace_id, h.id, h.state, h.owed, h.accrued, h.pending, h.available, h.reserved, h.cash, h.breakage, h.redeemed
+)
+FROM held AS h
+WHERE h.accrued <> h.owed
+    OR h.pending <> CASE WHEN h.state IN ('pending', 'held') THEN h.owed ELSE 0 END
+    OR h.reserved <> CASE WHEN h.state = 'reserved' THEN h.owed ELSE 0 END
+    OR h.breakage <> CASE WHEN h.state = 'expired' THEN h.owed ELSE 0 END
+    OR h.redeemed <> CASE WHEN h.state = 'redeemed' THEN h.owed ELSE 0 END
+    -- What is clawed back after payment leaves the cash where it went, and makes available fall below zero.
+    OR h.cash + h.available <> CASE WHEN h.state IN ('available', 'paid') THEN h.owed ELSE 0 END
+    OR (h.cash <> 0 AND h.state <> 'paid')
+ORDER BY 1

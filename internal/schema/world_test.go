@@ -1,0 +1,95 @@
+package schema_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/grapevine-referrals/grapevine/internal/dbtest"
+)
+
+// world is a workspace with one row in every table, by the names under which statements speak of its ids.
+type world pgx.NamedArgs
+
+// worldIDs are made anew for every world.
+var worldIDs = []string{
+	"w", "key", "program", "version", "a", "b", "c", "d", "code", "batch", "click", "signup", "decision", "referral", "conversion",
+	"chargeback", "churn", "fact", "reward", "transfer", "event",
+}
+
+// worldRows are written in this order. a refers b; c and d are strangers. b bought for 10,000, which earns a 1,000.
+var worldRows = []string{
+	`INSERT INTO workspaces (workspace_id, name, mode, slug, paired_workspace_id, hash_key, created_at)
+	 VALUES (@w, 'w', 'live', 'slug', @w, decode(repeat('00', 32), 'hex'), @now)`,
+	`INSERT INTO api_keys (workspace_id, id, name, kind, prefix, last_four, secret_hash, scopes, created_at)
+	 VALUES (@w, @key, 'k', 'secret', 'gv', '0000', decode(repeat('00', 32), 'hex'), '{}', @now)`,
+	`INSERT INTO idempotency_keys (workspace_id, key, operation, fingerprint, created_at) VALUES (@w, 'k', 'o', '', @now)`,
+	`INSERT INTO programs (workspace_id, id, name, currency, state, landing_url, allowed_hosts, honor_pending_seconds, time_zone, timeline, version, created_at)
+	 VALUES (@w, @program, 'p', 'USD', 'draft', 'https://x', '{}', 0, 'UTC', '[]', 1, @now)`,
+	`INSERT INTO program_versions (workspace_id, id, program_id, number, rules, published_at) VALUES (@w, @version, @program, 1, '{}', @now)`,
+	`UPDATE programs SET current_version_id = @version, state = 'active' WHERE workspace_id = @w AND id = @program`,
+	`INSERT INTO participants (workspace_id, id, external_id, state, metadata, version, created_at)
+	 VALUES (@w, @a, 'a', 'active', '{}', 1, @now), (@w, @b, 'b', 'active', '{}', 1, @now),
+		(@w, @c, 'c', 'active', '{}', 1, @now), (@w, @d, 'd', 'active', '{}', 1, @now)`,
+	`INSERT INTO program_participants (workspace_id, program_id, participant_id, codes, codes_limit) VALUES (@w, @program, @a, 1, 3)`,
+	`INSERT INTO codes (workspace_id, id, program_id, participant_id, value, folded_value, state, max_uses, uses, timeline, version, created_at)
+	 VALUES (@w, @code, @program, @a, 'ALICE-9', 'ALICE9', 'active', 3, 0, '[]', 1, @now)`,
+	`INSERT INTO clicks (workspace_id, id, batch_id, program_id, code_id, referrer_id, classification, source, consent, visitor, day, occurred_at, received_at)
+	 VALUES (@w, @click, @batch, @program, @code, @a, 'human', 'api', 'unknown', '', @today, @now, @now)`,
+	`INSERT INTO click_batches (workspace_id, id, first_click_id, last_click_id) VALUES (@w, @batch, @click, @click)`,
+	`INSERT INTO signups (workspace_id, id, program_id, referee_id, external_id, fingerprint, metadata, occurred_at, received_at)
+	 VALUES (@w, @signup, @program, @b, 's', '', '{}', @now, @now)`,
+	`INSERT INTO attribution_decisions (workspace_id, id, program_id, program_version_id, signup_id, referee_id, door, attributed, reason, referrer_id,
+		code_id, referral_id, inputs, inputs_hash, answer, decided_at)
+	 VALUES (@w, @decision, @program, @version, @signup, @b, 'signup', true, 'ATTRIBUTED_EXPLICIT_CODE', @a, @code, @referral, '{}', '', '{}', @now)`,
+	`INSERT INTO referrals (workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason,
+		attributed_at, qualify_by, version, created_at)
+	 VALUES (@w, @referral, @program, @version, @a, @b, @code, @signup, @decision, 'attributed', 'ATTRIBUTED_EXPLICIT_CODE', @now, @now, 1, @now)`,
+	`INSERT INTO conversions (workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state,
+		reason, fingerprint, metadata, version, occurred_at, received_at)
+	 VALUES (@w, @conversion, @program, @b, @referral, 'api', 'o', 'purchase', 10000, 'USD', 0, 'counted', 'COUNTED', '', '{}', 1, @now, @now)`,
+	`UPDATE referrals SET state = 'qualified', qualified_at = @now, qualifying_conversion_id = @conversion WHERE workspace_id = @w AND id = @referral`,
+	`INSERT INTO reversals (workspace_id, id, source, external_id, conversion_external_id, conversion_type, kind, fingerprint, occurred_at, received_at)
+	 VALUES (@w, @chargeback, 'api', 'r', 'o', 'purchase', 'chargeback', '', @now, @now)`,
+	`INSERT INTO churns (workspace_id, id, program_id, referee_id, kind, source, external_id, fingerprint, occurred_at, received_at)
+	 VALUES (@w, @churn, @program, @b, 'churn', 'api', 'c', '', @now, @now)`,
+	`INSERT INTO unmatched_facts (workspace_id, id, kind, fact_id, waits_for, state, reason, received_at)
+	 VALUES (@w, @fact, 'churn', @churn, 'referral:x', 'waiting', 'NO_REFERRAL', @now)`,
+	`INSERT INTO fact_keys (workspace_id, key) VALUES (@w, 'k')`,
+	`INSERT INTO rewards (workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key,
+		beneficiary, level, kind, currency, granted, reversed, capped, state, reason, available_at, version, created_at)
+	 VALUES (@w, @reward, @program, @version, @referral, @conversion, @a, 'conversion', @conversion, 'r', 'referrer', 1, 'money', 'USD', 1000, 0, 0,
+		'pending', 'GRANTED', @now, 1, @now)`,
+	`INSERT INTO ledger_accounts (workspace_id, participant_id, currency, kind, balance)
+	 VALUES (@w, @a, 'USD', 'expense', -1000), (@w, @a, 'USD', 'pending', 1000), (@w, @a, 'USD', 'available', 0), (@w, @a, 'USD', 'reserved', 0),
+		(@w, @a, 'USD', 'cash', 0), (@w, @a, 'USD', 'breakage', 0), (@w, @a, 'USD', 'redeemed', 0), (@w, @a, 'EUR', 'pending', 0)`,
+	`INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, from_kind, to_kind, amount, recipe, reason, reward_id, created_at)
+	 VALUES (@w, @transfer, @a, 'USD', 'expense', 'pending', 1000, 'accrue', 'GRANTED', @reward, @now)`,
+	`INSERT INTO events (workspace_id, id, type, subject_type, subject_id, data, created_at) VALUES (@w, @event, 't', 's', @program, '{}', @now)`,
+	`INSERT INTO program_days (workspace_id, program_id, day, shard) VALUES (@w, @program, @today, 0)`,
+	`INSERT INTO referrer_days (workspace_id, participant_id, program_id, day, shard) VALUES (@w, @a, @program, @today, 0)`,
+	`INSERT INTO visitor_days (workspace_id, program_id, day, referrer_id, visitor) VALUES (@w, @program, @today, @a, '')`,
+}
+
+// newWorld writes a world in the application's role.
+func newWorld(t *testing.T, conn *pgx.Conn) world {
+	t.Helper()
+	w := world{"now": "2026-11-01T00:00:00Z", "today": "2026-11-01"}
+	for _, name := range worldIDs {
+		w[name] = dbtest.ID(t)
+	}
+	for _, sql := range worldRows {
+		if _, err := conn.Exec(t.Context(), sql, pgx.NamedArgs(w)); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	return w
+}
+
+// with adds names for one statement.
+func (w world) with(more pgx.NamedArgs) pgx.NamedArgs {
+	args := maps.Clone(pgx.NamedArgs(w))
+	maps.Copy(args, more)
+	return args
+}
