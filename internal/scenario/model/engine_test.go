@@ -1,0 +1,207 @@
+package model
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/dbtest"
+	"github.com/grapevine-referrals/grapevine/internal/doctor"
+	"github.com/grapevine-referrals/grapevine/internal/engine"
+	"github.com/grapevine-referrals/grapevine/internal/problem"
+	"github.com/grapevine-referrals/grapevine/internal/rules/state"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// TestRandomLivesComeToTheSameInAnyOrder tells each life to the engine in two orders of arrival, with the clock moving on and due work
+// done in between, and compares what became of it with the model. -rapid.checks sets how many lives.
+func TestRandomLivesComeToTheSameInAnyOrder(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	e := engine.New(slog.New(slog.DiscardHandler))
+	rapid.Check(t, func(t *rapid.T) {
+		l := someLife(t)
+		want := l.told()
+		w := newWorkspace(t, d.Store, e, l)
+		for order := range 2 {
+			if got := w.live(order, someOrder(t, l, order)); !maps.Equal(got, want) {
+				t.Fatalf("order %d: %s\nrules %+v\nfacts %+v", order, differences(got, want), l.rules, l.facts)
+			}
+		}
+		w.in(l.until, func(ctx context.Context, tx *store.Tx) error {
+			_, err := e.MoveClock(ctx, tx, w.scope, l.began.Add(l.until))
+			return err
+		})
+	})
+	checks := slices.DeleteFunc(doctor.Checks(), func(c doctor.Check) bool { return c.Name == "durable" })
+	findings, err := doctor.Examine(t.Context(), d.Owner(t), checks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsettled, err := doctor.Settlements(t.Context(), d.Owner(t), d.Store, e, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range append(findings, unsettled...) {
+		t.Errorf("doctor: %v", f)
+	}
+}
+
+func differences(got, want map[string]string) (out string) {
+	keys := slices.Sorted(maps.Keys(got))
+	for key := range want {
+		if _, ok := got[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	for _, key := range keys {
+		if got[key] != want[key] {
+			out += fmt.Sprintf("\n%s is %q, the model says %q", key, got[key], want[key])
+		}
+	}
+	return out
+}
+
+// someOrder draws an order of arrival: the first time most facts are in time and some are late, the second time they come as they like.
+func someOrder(t *rapid.T, l life, order int) []fact {
+	type arrival struct {
+		fact
+		when time.Duration
+	}
+	var all []arrival
+	for _, f := range l.facts {
+		late := rapid.SampledFrom([]time.Duration{0, 0, time.Hour, 20 * day}).Draw(t, "late")
+		if order == 1 {
+			late = rapid.SampledFrom([]time.Duration{1, 2, 3, 4, 5, 6, 7, 8, 9}).Draw(t, "arrives")*100*day - f.at
+		}
+		all = append(all, arrival{f, f.at + late})
+	}
+	slices.SortStableFunc(all, func(a, b arrival) int { return cmp.Compare(a.when, b.when) })
+	var out []fact
+	for _, a := range all {
+		out = append(out, a.fact)
+	}
+	return out
+}
+
+// workspace tells lives to an engine.
+type workspace struct {
+	t     *rapid.T
+	st    *store.Store
+	e     *engine.Engine
+	life  life
+	scope engine.Scope
+
+	name    string
+	program uuid.UUID
+	codes   map[string]string
+	ids     map[string]uuid.UUID // of clicks and reversals
+	ended   bool
+}
+
+func newWorkspace(t *rapid.T, st *store.Store, e *engine.Engine, l life) *workspace {
+	w := &workspace{t: t, st: st, e: e, life: l}
+	w.in(0, func(ctx context.Context, tx *store.Tx) error {
+		pair, err := e.CreateWorkspacePair(ctx, tx, l.began, engine.NewWorkspacePair{Name: "model", FirstKey: func(s db.Workspace) db.APIKey {
+			return db.APIKey{WorkspaceID: s.WorkspaceID, ID: s.WorkspaceID, Kind: "secret", SecretHash: make([]byte, 32), Scopes: []string{}, CreatedAt: l.began}
+		}})
+		w.scope = engine.Scope{Workspace: pair.Test.WorkspaceID, Test: true, HashKey: pair.Test.HashKey, MaxPast: 400 * day}
+		return err
+	})
+	return w
+}
+
+func (w *workspace) in(now time.Duration, fn func(ctx context.Context, tx *store.Tx) error) error {
+	w.scope.Now = w.life.began.Add(now)
+	err := w.st.InTx(context.Background(), w.scope.Workspace, fn)
+	if _, refused := errors.AsType[*problem.Error](err); err != nil && !refused {
+		w.t.Fatal(err)
+	}
+	return err
+}
+
+func (w *workspace) must(now time.Duration, fn func(ctx context.Context, tx *store.Tx) error) {
+	if err := w.in(now, fn); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// live lets the facts of a life arrive in an order, and says what became of it.
+func (w *workspace) live(order int, facts []fact) map[string]string {
+	w.name, w.codes, w.ids, w.ended = fmt.Sprint(order), map[string]string{}, map[string]uuid.UUID{}, false
+	w.must(0, w.open)
+	w.must(0, func(ctx context.Context, tx *store.Tx) error {
+		_, err := w.e.MoveProgram(ctx, tx, w.scope, w.program, state.ProgramActive)
+		return err
+	})
+	w.must(0, w.issue)
+	var now time.Duration
+	for refusals := 0; len(facts) > 0; {
+		f := facts[0]
+		now = max(now, f.at)
+		w.pass(now)
+		facts = facts[1:]
+		if w.early(f, facts) || w.in(now, func(ctx context.Context, tx *store.Tx) error { return w.tell(ctx, tx, f) }) != nil {
+			facts = append(facts, f) // a sender tries again later
+			if refusals++; refusals > 200 {
+				w.t.Fatalf("%+v is never accepted", f)
+			}
+		}
+	}
+	w.pass(w.life.until)
+	return w.read()
+}
+
+// early says whether a fact cannot be told before one of those that are still to come.
+func (w *workspace) early(f fact, rest []fact) bool {
+	return slices.ContainsFunc(rest, func(r fact) bool {
+		return f.restores != "" && r.ref == f.restores || f.kind == "signup" && r.kind == "click" && !w.life.lateClicks
+	})
+}
+
+// pass moves the clock: the program ends on its way, and what is due is done.
+func (w *workspace) pass(now time.Duration) {
+	if end := w.life.ends; end != nil && *end <= now && !w.ended {
+		w.ended = true
+		w.must(*end, func(ctx context.Context, tx *store.Tx) error {
+			_, err := w.e.MoveProgram(ctx, tx, w.scope, w.program, state.ProgramEnded)
+			return err
+		})
+	}
+	if now != w.life.until && rapid.IntRange(0, 3).Draw(w.t, "due") > 0 {
+		return
+	}
+	w.scope.Now = w.life.began.Add(now)
+	if _, err := w.e.RunDue(context.Background(), w.st, w.scope); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *workspace) open(ctx context.Context, tx *store.Tx) error {
+	p, _, err := w.e.CreateProgram(ctx, tx, w.scope, engine.NewProgram{
+		Name: "model", Currency: "USD", LandingURL: "https://shop.example", TimeZone: "UTC", Rules: &w.life.rules,
+		HonorPendingSeconds: int64(w.life.honor / time.Second),
+	})
+	w.program = p.ID
+	return err
+}
+
+func (w *workspace) issue(ctx context.Context, tx *store.Tx) error {
+	made, err := w.e.CreateCodes(ctx, tx, w.scope, w.program, []engine.NewCode{{ParticipantExternalID: w.my("A")}, {ParticipantExternalID: w.my("C")}})
+	if err == nil {
+		w.codes["A"], w.codes["C"] = made[0].Code.Value, made[1].Code.Value
+	}
+	return err
+}
+
+func (w *workspace) my(name string) string { return name + "-" + w.name }

@@ -1,0 +1,179 @@
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
+)
+
+const day = 24 * time.Hour
+
+// fact is one thing that happened, at a time after the beginning of the life. Which fields it has depends on its kind.
+type fact struct {
+	kind, ref string // click, signup, conversion, reversal, churn, return
+	at        time.Duration
+
+	code   string   // of a click, and typed at the signup: whose it is
+	clicks []string // that the signup names
+
+	sort   string // of a conversion
+	amount int64
+
+	of       string // the conversion that is undone
+	undo     settlement.Kind
+	asks     int64  // 0 is all that is left
+	restores string // the chargeback that a dispute was about
+}
+
+// life is what happens around one referee B, whom A or C may have referred. The program ends at ends, if ever.
+type life struct {
+	rules      rules.Document
+	began      time.Time
+	ends       *time.Duration
+	honor      time.Duration
+	until      time.Duration // when everything has arrived
+	facts      []fact
+	signup     time.Duration
+	qualifyBy  time.Duration
+	lateClicks bool // the named click arrives like any other fact, not before the signup
+}
+
+func someLife(t *rapid.T) life {
+	l := life{rules: someRules(t), honor: 2 * day, signup: 5 * day, began: rapid.SampledFrom([]time.Time{
+		time.Date(2031, 1, 25, 9, 30, 0, 0, time.UTC), time.Date(2031, 5, 3, 0, 0, 0, 0, time.UTC), // the signup is on 30 January, or not
+	}).Draw(t, "began")}
+	l.qualifyBy = l.signup + time.Duration(l.rules.Qualification.WindowSeconds)*time.Second
+	if rapid.IntRange(0, 4).Draw(t, "ends") == 0 {
+		ends := l.signup + rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour, 9 * day}).Draw(t, "end")
+		l.ends = &ends
+	}
+	l.join(t)
+	l.convert(t)
+	l.leave(t)
+	last := slices.MaxFunc(l.facts, func(a, b fact) int { return cmp.Compare(a.at, b.at) })
+	l.until = last.at + rapid.SampledFrom([]time.Duration{time.Minute, 3 * day, 30 * day}).Draw(t, "until")
+	return l
+}
+
+func someRules(t *rapid.T) rules.Document {
+	d := rules.Default()
+	window := int64(day / time.Second)
+	d.Attribution.WindowSeconds = window
+	d.Attribution.Model = rapid.SampledFrom([]rules.Model{rules.LastTouch, rules.FirstTouch}).Draw(t, "model")
+	d.Attribution.CodePrecedence = rapid.SampledFrom([]rules.Precedence{rules.CodeFirst, rules.ClickFirst}).Draw(t, "precedence")
+	d.Qualification = rules.Qualification{
+		ConversionTypes: []string{"purchase"}, MinimumAmount: rapid.SampledFrom([]int64{0, 2000}).Draw(t, "minimum"), WindowSeconds: 10 * window,
+		RevokeOnReversal: rapid.IntRange(0, 3).Draw(t, "revoke") > 0,
+	}
+	months := 1
+	share := rules.RewardRule{Key: "share", Triggers: []string{"purchase", "renewal"}, Beneficiary: rules.Referrer, Kind: "money"}
+	share.Amount = rules.Amount{Type: rules.BasisPoints, Value: rapid.SampledFrom([]int64{1, 333, 1250, 2000, 8000}).Draw(t, "share")}
+	share.HoldSeconds = rapid.SampledFrom([]int64{0, 61, 5 * window}).Draw(t, "hold")
+	share.MinimumAmount = rapid.SampledFrom([]int64{0, 0, 3000}).Draw(t, "order value")
+	if rapid.Bool().Draw(t, "months") {
+		share.DurationMonths = &months
+	}
+	d.Rewards = []rules.RewardRule{share,
+		{Key: "welcome", Triggers: []string{"qualified"}, Beneficiary: rules.Referee, Kind: "credit", Amount: rules.Amount{Type: rules.Fixed, Value: 500}},
+		{Key: "renewed", Triggers: []string{"renewal"}, Beneficiary: rules.Referrer, Kind: "money", Amount: rules.Amount{Type: rules.Fixed, Value: 55}, HoldSeconds: 1},
+		{Key: "first", Triggers: []string{"qualified"}, Beneficiary: rules.Referee, Kind: "money", Amount: rules.Amount{Type: rules.BasisPoints, Value: 777}},
+		{Key: "joined", Triggers: []string{"signup"}, Beneficiary: rules.Referrer, Kind: "money", Amount: rules.Amount{Type: rules.Fixed, Value: 70}, HoldSeconds: window},
+	}
+	d.Rewards = d.Rewards[:rapid.IntRange(1, len(d.Rewards)).Draw(t, "rules")]
+	if rapid.IntRange(0, 2).Draw(t, "churn") > 0 {
+		d.Churn = &rules.Churn{WindowSeconds: 7 * window, ReinstateOnReactivation: rapid.Bool().Draw(t, "reinstate")}
+	}
+	return d
+}
+
+// join makes the touches and the signup.
+func (l *life) join(t *rapid.T) {
+	s := fact{kind: "signup", ref: "s", at: l.signup}
+	for i := range rapid.IntRange(0, 3).Draw(t, "clicks") {
+		c := fact{kind: "click", ref: fmt.Sprintf("k%d", i), code: rapid.SampledFrom([]string{"A", "C"}).Draw(t, "whose")}
+		c.at = l.signup - rapid.SampledFrom([]time.Duration{
+			-time.Microsecond, 0, time.Hour, day - time.Microsecond, day, 2 * day,
+		}).Draw(t, "before") - time.Duration(i)*3*time.Microsecond // no two at once
+		l.facts, s.clicks = append(l.facts, c), append(s.clicks, c.ref)
+	}
+	if len(s.clicks) == 0 || rapid.IntRange(0, 2).Draw(t, "typed") == 0 {
+		s.code = rapid.SampledFrom([]string{"A", "C"}).Draw(t, "whose")
+	}
+	l.lateClicks = len(s.clicks) == 1 && s.code == ""
+	l.facts = append(l.facts, s)
+}
+
+// convert makes purchases and renewals with what is taken back of them.
+func (l *life) convert(t *rapid.T) {
+	month := addMonth(l.began.Add(l.signup + time.Hour)).Sub(l.began)
+	for i := range rapid.IntRange(0, 4).Draw(t, "conversions") {
+		c := fact{kind: "conversion", ref: fmt.Sprintf("o%d", i)}
+		c.sort = rapid.SampledFrom([]string{"purchase", "purchase", "renewal", "extra"}).Draw(t, "type")
+		c.amount = rapid.SampledFrom([]int64{1, 1999, 2000, 2999, 3000, 9999, 12_345}).Draw(t, "amount")
+		c.at = rapid.SampledFrom([]time.Duration{
+			l.signup - time.Microsecond, l.signup, l.signup + time.Hour, l.signup + time.Hour, l.signup + 3*day, l.signup + 6*day,
+			l.qualifyBy - time.Microsecond, l.qualifyBy, month - time.Microsecond, month, l.signup + l.honor, l.signup + l.honor - time.Microsecond,
+		}).Draw(t, "converted")
+		l.facts = append(l.facts, c)
+		l.takeBack(t, c)
+	}
+}
+
+// takeBack makes reversals that are possible one after the other as they occur: no refund is larger than what is left then.
+func (l *life) takeBack(t *rapid.T, c fact) {
+	left, at := c.amount, c.at
+	took := map[string]int64{}
+	for i := range rapid.IntRange(0, 4).Draw(t, "reversals") {
+		at += rapid.SampledFrom([]time.Duration{time.Microsecond, time.Hour, 2 * day, 8 * day}).Draw(t, "after")
+		r := fact{kind: "reversal", ref: fmt.Sprintf("%s-r%d", c.ref, i), at: at, of: c.ref, sort: c.sort}
+		r.undo = rapid.SampledFrom([]settlement.Kind{"refund", "refund", "chargeback", "chargeback", "dispute_won", "dispute_won", "manual"}).Draw(t, "kind")
+		switch {
+		case r.undo == "dispute_won":
+			for ref := range took { // at most one is open
+				r.restores = ref
+			}
+			if r.restores == "" {
+				continue
+			}
+			left += took[r.restores]
+			delete(took, r.restores)
+		case r.undo == "refund" && left == 0, r.undo == "chargeback" && len(took) > 0:
+			continue
+		default:
+			most := c.amount + 10
+			if r.undo == "refund" {
+				most = left
+			}
+			if rapid.Bool().Draw(t, "part") {
+				r.asks = rapid.Int64Range(1, most).Draw(t, "asks")
+			}
+			taken := min(left, r.asks)
+			if r.asks == 0 {
+				taken = left
+			}
+			left -= taken
+			if r.undo == "chargeback" {
+				took[r.ref] = taken
+			}
+		}
+		l.facts = append(l.facts, r)
+	}
+}
+
+// leave makes departures and returns.
+func (l *life) leave(t *rapid.T) {
+	for i := range rapid.IntRange(0, 3).Draw(t, "churns") {
+		f := fact{kind: rapid.SampledFrom([]string{"churn", "churn", "return"}).Draw(t, "churn"), ref: fmt.Sprintf("l%d", i)}
+		from := rapid.SampledFrom(l.facts).Draw(t, "from").at
+		f.at = from + rapid.SampledFrom([]time.Duration{-time.Second, time.Second, day, 7*day - time.Microsecond, 7 * day}).Draw(t, "later")
+		if !slices.ContainsFunc(l.facts, func(g fact) bool { return g.at == f.at && (g.kind == "churn" || g.kind == "return") }) {
+			l.facts = append(l.facts, f)
+		}
+	}
+}
