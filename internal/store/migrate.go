@@ -198,7 +198,7 @@ func awaitMigrationLock(ctx context.Context, conn *pgx.Conn) error {
 		if err == nil {
 			return nil
 		}
-		if state := sqlState(err); state != lockNotAvailable && state != UniqueViolation && state != "42P07" {
+		if state := sqlState(err); state != lockNotAvailable && state != UniqueViolation && state != "42P07" && state != "42710" {
 			return fmt.Errorf("store: lock migrations: %w", err)
 		}
 		select {

@@ -194,7 +194,7 @@ func TestARequestThatEndedIsNotCommitted(t *testing.T) {
 
 func TestNoFreeConnectionIsOverload(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, store.Options{MaxConns: 1, AcquireTimeout: 50 * time.Millisecond})
+	f := newFixture(t, store.Options{MaxConns: 1, AcquireTimeout: time.Second})
 	err := f.InTx(t.Context(), workspace, func(ctx context.Context, tx *store.Tx) error {
 		if _, err := tx.Conn(ctx); err != nil {
 			return err
