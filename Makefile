@@ -11,7 +11,7 @@ NODE_TOOLS := internal/tools/node_modules/.package-lock.json
 REDOCLY := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE_BIN)/redocly
 # Asked for here and not by the Go tool, which fails where git refuses to answer, as in a tree that another user has checked out.
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-CONCURRENT := ./internal/store/... ./internal/engine/... ./internal/clicks/... ./internal/worker/... ./internal/server/... ./internal/scenario/...
+CONCURRENT := ./internal/store/... ./internal/engine/... ./internal/clicks/... ./internal/worker/... ./internal/server/...
 
 .PHONY: help
 help: ## Show this list
@@ -89,7 +89,7 @@ sdk: $(NODE_TOOLS) ## Build and test the TypeScript client
 	node --test --test-reporter=spec openapi/sdk/typescript/test/
 
 test-race: ## The concurrent packages under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race $(CONCURRENT)
+	CGO_ENABLED=1 go test -race -p 1 $(CONCURRENT)
 
 examples: sdk build ## Run every example against a live server
 	@internal/tools/examples.sh
