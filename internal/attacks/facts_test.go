@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/grapevine-referrals/grapevine/internal/dbtest"
 )
 
 func init() {
@@ -179,6 +181,18 @@ func (a *attack) clockDuringUse() {
 	}
 	if now := a.now(); now != last {
 		a.t.Errorf("the clock stands at %s, want %s", now, last)
+	}
+	// Whatever is being stored in a workspace holds its row like this; waiting for that would be waiting for one another.
+	fact := dbtest.Connect(a.t, a.database.URL, "")
+	for _, sql := range []string{"BEGIN", "SELECT FROM workspaces FOR KEY SHARE"} {
+		if _, err := fact.Exec(a.t.Context(), sql); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	a.must(a.recipe("moveTestClock", nil), 200)
+	a.must(a.recipe("createWorkspace", nil), 201)
+	if _, err := fact.Exec(a.t.Context(), "ROLLBACK"); err != nil {
+		a.t.Error(err)
 	}
 	a.standing()
 }

@@ -20,6 +20,7 @@ func init() {
 	programs["bad checksums"] = (*attack).badChecksums
 	programs["comparison of secrets"] = (*attack).comparison
 	programs["secrets are shown once"] = (*attack).secretsOnce
+	programs["revoked while it is read"] = (*attack).revokedWhileRead
 	programs["scopes passed on"] = (*attack).scopesPassedOn
 }
 
@@ -268,6 +269,27 @@ func (a *attack) scopesPassedOn() {
 		}
 	})
 	a.must(a.recipe("createApiKey", map[string]any{"/scopes": []any{"codes:read", "keys:read"}}).from(weak), 201)
+}
+
+// revokedWhileRead revokes a live key between the moment that the server has read it and the one that it remembers it.
+func (a *attack) revokedWhileRead() {
+	v := a.as(a.twin)
+	key, id := v.issue(map[string]any{"/scopes": []any{"codes:read"}})
+	held := a.queries.holdAnswer("GetAPIKeyWithWorkspace")
+	early := make(chan answer, 1)
+	go func() {
+		defer close(early)
+		early <- v.probe(key)
+	}()
+	<-held.reached
+	revoked := v.send(v.recipeAt("revokeApiKey", "api_key_id", id, nil))
+	close(held.release)
+	if got := <-early; got.status != 200 && got.status != 401 {
+		a.t.Errorf("a request of before the revocation: %v", got)
+	}
+	if got := v.probe(key); got.status != 401 || revoked.status != 200 {
+		a.t.Errorf("after the revocation %v: %v", revoked, got)
+	}
 }
 
 func checksumOf(body string) string {

@@ -268,15 +268,42 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// queryCount counts the statements that the server sends.
-type queryCount struct{ n atomic.Int64 }
+// queryCount counts the statements that the server sends, and can hold the answer of one back.
+type queryCount struct {
+	n    atomic.Int64
+	hold atomic.Pointer[hold]
+}
 
-func (c *queryCount) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+// hold stops whoever sends a certain statement after it was answered, once.
+type hold struct {
+	name             string
+	taken            atomic.Bool
+	reached, release chan struct{}
+}
+
+type holdKey struct{}
+
+// holdAnswer waits, in what sends the next statement of this name, until release is closed; reached is closed when it waits.
+func (c *queryCount) holdAnswer(name string) *hold {
+	h := &hold{name: name, reached: make(chan struct{}), release: make(chan struct{})}
+	c.hold.Store(h)
+	return h
+}
+
+func (c *queryCount) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	c.n.Add(1)
+	if h := c.hold.Load(); h != nil && strings.Contains(data.SQL, "-- name: "+h.name+" ") && h.taken.CompareAndSwap(false, true) {
+		return context.WithValue(ctx, holdKey{}, h)
+	}
 	return ctx
 }
 
-func (c *queryCount) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (c *queryCount) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	if h, ok := ctx.Value(holdKey{}).(*hold); ok {
+		close(h.reached)
+		<-h.release
+	}
+}
 
 func (c *queryCount) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
 	c.n.Add(1)

@@ -15,6 +15,8 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/rules/attribution"
 	"github.com/grapevine-referrals/grapevine/internal/rules/code"
+	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
+	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
@@ -127,12 +129,14 @@ func (r *recorder) claimLateOf(ctx context.Context, waits []db.UnmatchedFact, ar
 	return nil
 }
 
-// lateClaim is one signup and the clicks that it had waited for. Used counts the uses of codes that this transaction has taken.
+// lateClaim is one signup and the clicks that it had waited for. Used counts the uses of codes that this transaction has taken;
+// own is the referral that the signup has made already.
 type lateClaim struct {
 	fact    uuid.UUID
 	keys    []string
 	arrived []db.Click
 	used    map[uuid.UUID]int64
+	own     *db.Referral
 
 	signup  db.Signup
 	version *db.ProgramVersion
@@ -140,19 +144,29 @@ type lateClaim struct {
 }
 
 // decideLate decides a signup again, from the touches of its first decision and the clicks that have arrived since, at the time
-// and under the version of that decision: as if they had been there.
+// and under the version of that decision: as if they had been there. A referral that the signup has made gives way to the one
+// that it would have made, unless it has ended.
 func (r *recorder) decideLate(ctx context.Context, h *history, before before, l *lateClaim) error {
 	if err := r.loadLate(ctx, h, l); err != nil {
 		return err
+	}
+	if l.own = h.madeBy(l.fact); l.own != nil && !isLive(l.own.State) {
+		return r.e.q.SettleClaim(ctx, r.tx.Write(), db.SettleClaimParams{
+			WorkspaceID: r.s.Workspace, FactID: l.fact, Reason: reason.AlreadyAttributed, SettledAt: r.s.Now,
+		})
 	}
 	t, err := r.lateTouches(ctx, l)
 	if err != nil {
 		return err
 	}
-	out, err := r.attribute(ctx, h, before, claim{
+	c := claim{
 		door: attribution.DoorLateClaim, signup: &l.signup, at: l.signup.OccurredAt.UTC(), touches: t.all(h, l.signup.OccurredAt.UTC()),
 		limited: t.limited(), version: l.version,
-	})
+	}
+	if err := r.giveWay(ctx, h, c, l); err != nil {
+		return err
+	}
+	out, err := r.attribute(ctx, h, before, c)
 	if err != nil {
 		return err
 	}
@@ -160,10 +174,42 @@ func (r *recorder) decideLate(ctx context.Context, h *history, before before, l 
 		l.used[*out.Decision.CodeID]++
 	}
 	p := db.SettleClaimParams{WorkspaceID: r.s.Workspace, FactID: l.fact, Reason: out.Answer.Reason, SettledAt: r.s.Now}
-	if h.live() == nil {
+	if live := h.live(); live == nil || same(live.SignupID, &l.fact) {
 		p.WaitsFor = l.keys // what else it waits for may still win
 	}
 	return r.e.q.SettleClaim(ctx, r.tx.Write(), p)
+}
+
+// madeBy is the last referral that a signup has made, if it has.
+func (h *history) madeBy(signup uuid.UUID) (last *db.Referral) {
+	for i := range h.referrals {
+		if ref := &h.referrals[i]; same(ref.SignupID, &signup) {
+			last = ref
+		}
+	}
+	return last
+}
+
+// giveWay supersedes the signup's own referral when one of the clicks that have arrived would have won in its place.
+func (r *recorder) giveWay(ctx context.Context, h *history, c claim, l *lateClaim) error {
+	if l.own == nil || !state.Referrals.Allows(l.own.State, state.ReferralSuperseded) {
+		return nil
+	}
+	in, err := r.inputs(ctx, h, c)
+	if err != nil {
+		return err
+	}
+	in.Referee.LiveReferralID = ""
+	answer := attribution.Decide(in)
+	won := slices.ContainsFunc(l.arrived, func(k db.Click) bool {
+		return slices.ContainsFunc(answer.Candidates, func(c attribution.Candidate) bool { return c.Won && c.ID == k.ID.String() })
+	})
+	if !won || same(l.own.CodeID, parseID(answer.CodeID)) {
+		return nil
+	}
+	next := *l.own
+	next.State, next.Reason = state.ReferralSuperseded, reason.Superseded
+	return r.writeReferral(ctx, l.own, next, "", next.State)
 }
 
 // loadLate reads the signup, its first decision, and the version of the rules that was current then.
@@ -224,6 +270,9 @@ func (r *recorder) lateTouches(ctx context.Context, l *lateClaim) (*touches, err
 	slices.SortFunc(t.clicks, func(a, b db.ListTouchesRow) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	for i := range t.owners {
 		t.owners[i].Code.Uses += l.used[t.owners[i].Code.ID]
+		if l.own != nil && same(l.own.CodeID, &t.owners[i].Code.ID) {
+			t.owners[i].Code.Uses-- // its own use does not stand in its way
+		}
 	}
 	return t, nil
 }

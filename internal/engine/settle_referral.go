@@ -39,8 +39,8 @@ func (r *recorder) moveReferral(ctx context.Context, h *history, ref *db.Referra
 		next.Reason = ref.Reason
 	}
 	if next.State == ref.State {
-		if same(next.QualifyingConversionID, ref.QualifyingConversionID) {
-			return nil
+		if same(next.QualifyingConversionID, ref.QualifyingConversionID) || !isOpen(ref.State) {
+			return nil // what has ended keeps what it was
 		}
 		steps = append(steps, next.State) // another conversion qualifies it now
 	}

@@ -30,11 +30,7 @@ func (r *recorder) payDues(ctx context.Context, h *history, outcomes []settlemen
 	for i, o := range outcomes {
 		ref := h.referrals[i]
 		for _, due := range o.Rewards {
-			who := ref.ReferrerID
-			if due.Rule.Beneficiary == rules.Referee {
-				who = ref.RefereeID
-			}
-			k := rewardKey{uuid.MustParse(due.CauseID), due.Rule.Key, who}
+			k := keyOf(ref, due)
 			if ref.State == state.ReferralSuperseded && owed[k] {
 				continue
 			}
@@ -66,7 +62,32 @@ func (r *recorder) payDues(ctx context.Context, h *history, outcomes []settlemen
 			return err
 		}
 	}
+	return r.grantUndone(ctx, h, outcomes)
+}
+
+// grantUndone grants, and takes back at once, what was undone before it arrived, so that the books tell it as if it had come in order.
+func (r *recorder) grantUndone(ctx context.Context, h *history, outcomes []settlement.Outcome) error {
+	for i, o := range outcomes {
+		ref := h.referrals[i]
+		for _, due := range o.Undone {
+			if !isLive(ref.State) || due.Granted == 0 {
+				continue
+			}
+			if err := r.grant(ctx, h, ref, due, keyOf(ref, due)); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// keyOf is the reward that a due of a referral is.
+func keyOf(ref db.Referral, due settlement.Due) rewardKey {
+	who := ref.ReferrerID
+	if due.Rule.Beneficiary == rules.Referee {
+		who = ref.RefereeID
+	}
+	return rewardKey{uuid.MustParse(due.CauseID), due.Rule.Key, who}
 }
 
 // barred says whether a referral ended with a ban of its referrer, to whom nothing is given back then but what had been paid.
@@ -125,8 +146,7 @@ func (r *recorder) createReward(ctx context.Context, w *db.Reward, reversed int6
 	r.event("reward.granted", "reward", w.ID, notedData(*w))
 	if reversed > 0 {
 		w.Reversed = reversed
-		r.transfer(*w, cancel, pending, expense, reversed, why)
-		r.event("reward.reversed", "reward", w.ID, rewardData(*w))
+		r.takeBack(w, reversed, why)
 	}
 	r.matureIfDue(w)
 	return r.e.q.CreateReward(ctx, r.tx.Write(), db.CreateRewardParams{

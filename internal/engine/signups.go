@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/problem"
+	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/attribution"
 	"github.com/grapevine-referrals/grapevine/internal/rules/code"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
@@ -94,7 +96,7 @@ func (e *Engine) CreateSignup(ctx context.Context, tx *store.Tx, s Scope, n NewS
 	if err != nil {
 		return Attributed{}, err
 	}
-	if err := r.waitForClicks(ctx, h, signup, t.missing()); err != nil {
+	if err := r.waitForClicks(ctx, h, signup, out.Answer, t.missing()); err != nil {
 		return Attributed{}, err
 	}
 	return out, r.flush(ctx)
@@ -136,10 +138,10 @@ func (r *recorder) createSignup(ctx context.Context, h *history, n db.Signup) er
 	return r.e.q.CreateSignup(ctx, r.tx.Write(), db.CreateSignupParams(n))
 }
 
-// waitForClicks remembers that a refused signup named clicks that are not stored yet; when one arrives, the claim is decided
-// again.
-func (r *recorder) waitForClicks(ctx context.Context, h *history, n db.Signup, missing []uuid.UUID) error {
-	if h.live() != nil {
+// waitForClicks remembers that a signup named clicks that are not stored yet and could have won; when one arrives, the claim is
+// decided again.
+func (r *recorder) waitForClicks(ctx context.Context, h *history, n db.Signup, got attribution.Answer, missing []uuid.UUID) error {
+	if live := h.live(); live != nil && !(got.Attributed && h.clicksCompete(live, got)) {
 		return nil
 	}
 	for _, id := range missing {
@@ -151,6 +153,12 @@ func (r *recorder) waitForClicks(ctx context.Context, h *history, n db.Signup, m
 		}
 	}
 	return nil
+}
+
+// clicksCompete says whether a click can outrank what won: another click, or a code where clicks come first.
+func (h *history) clicksCompete(live *db.Referral, got attribution.Answer) bool {
+	return h.documents[live.ProgramVersionID].Attribution.CodePrecedence == rules.ClickFirst ||
+		slices.ContainsFunc(got.Candidates, func(c attribution.Candidate) bool { return c.Won && c.Kind == attribution.Click })
 }
 
 func deref(s *string) string {

@@ -36,6 +36,8 @@ func TestFactsArriveInAnyOrder(t *testing.T) {
 			s.joins("B", 2*time.Hour, "code", a).want(201, "attributed", true)
 			s.is("B", "attributed", "A")
 			s.has("A", 0, 0)
+			s.earned("A", "eighth: 972 of 972 cancelled REVERSED_REFUND") // as it would be in order
+			s.earned("B", "hello: 500 of 500 cancelled REVERSED_REFUND")
 			s.order("o1").want(200, "state", "reversed", "reason", "REVERSED_REFUND")
 			s.buys("B", "o2", 4_000, 5*time.Hour).want(201)
 			s.has("A", 0, 500)
@@ -141,8 +143,8 @@ func TestFactsArriveInAnyOrder(t *testing.T) {
 			s.buys("B", "o3", 8_000, 5*day).want(202)
 			s.joins("B", 1*day, "code", a).want(201, "attributed", true)
 			s.is("B", "qualified", "A")
-			s.has("A", 0, 1000) // o3 alone
-			s.has("B", 0, 0)
+			s.earned("A", "eighth: 0 of 1000 available GRANTED", "eighth: 1000 of 1000 cancelled REVERSED_CHURN") // o3 and o1
+			s.earned("B", "hello: 500 of 500 cancelled REVERSED_CHURN")
 			s.do("GET", "/v1/unmatched-facts?state=waiting", nil).want(200, "data", "[]")
 		},
 		"two purchases of one moment qualify in the order of their references, whichever comes first": func(s *situation) {

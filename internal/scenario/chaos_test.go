@@ -31,6 +31,9 @@ func TestHandsAndFactsAtOnce(t *testing.T) {
 		_, code := w.code(fmt.Sprintf("A%d", i), "")
 		c.codes = append(c.codes, code)
 	}
+	for range 40 {
+		c.clicks = append(c.clicks, clickID())
+	}
 	var mu sync.Mutex
 	seen := map[string]int{}
 	for round := range 4 { // between the rounds time passes
@@ -60,19 +63,26 @@ func TestHandsAndFactsAtOnce(t *testing.T) {
 // chaos does one thing after the other.
 type chaos struct {
 	*world
-	at    time.Time
-	codes []string
+	at     time.Time
+	codes  []string
+	clicks []string // their ids, which signups name before or after they are reported
 }
 
 func (c *chaos) act(r *rand.Rand) (what string, a answer) {
 	pick := func(names ...string) string { return names[r.IntN(len(names))] }
-	who := pick("B0", "B1", "B2", "A1", "A2")
+	who := pick("B0", "B1", "B2", "A1", "A2", "L0", "L1", "L2")
 	order := fmt.Sprintf("%s-o%d", who, r.IntN(25))
 	at := c.at.Add(-time.Duration(r.IntN(20*24)) * time.Hour)
 	of := body{"program_id": c.program, "referee_external_id": who, "occurred_at": at}
 	switch n := r.IntN(26); {
-	case n < 4:
+	case n < 2:
 		return "signup", c.signup(who, at, "code", c.codes[r.IntN(len(c.codes))])
+	case n < 4:
+		i := r.IntN(len(c.clicks) - 3)
+		return "signup with clicks", c.signup(fmt.Sprint("L", i/4), t0, "click_ids", c.clicks[i:i+3])
+	case n < 5:
+		i := r.IntN(len(c.clicks))
+		return "click", c.do("POST", "/v1/clicks", body{"id": c.clicks[i], "code": c.codes[i%len(c.codes)], "occurred_at": t0.Add(-time.Duration(i) * time.Minute)})
 	case n < 9:
 		return "purchase", c.purchase(who, order, 10_000, at, "type", pick("purchase", "purchase", "renewal"))
 	case n < 13:

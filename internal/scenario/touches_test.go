@@ -195,6 +195,69 @@ func TestTouches(t *testing.T) {
 				s.t.Errorf("D was referred by a click outside the window: %v", n)
 			}
 		},
+		"a click that arrives late wins where it would have won": func(s *situation) {
+			s.begin(eighth())
+			a, c := s.gets("A", "max_uses", 1), s.gets("C")
+			one, two, own := s.clicks(a, time.Hour), clickID(), clickID()
+			s.joins("B", 3*time.Hour, "click_ids", []string{one, two, own}).want(201, "attributed", true)
+			s.buys("B", "o1", 8_000, 4*time.Hour).want(201)
+			s.is("B", "qualified", "A")
+			s.clicks(s.gets("B"), 2*time.Hour+time.Second, "id", own) // one's own, which would have been refused
+			s.is("B", "qualified", "A")
+			s.clicks(c, 2*time.Hour, "id", two)
+			s.is("B", "qualified", "A") // the youngest is one's own
+			s.has("A", 0, 1000)
+			three := clickID()
+			s.joins("D", 3*time.Hour, "click_ids", []string{s.clicks(c, time.Hour), three}).want(201, "attributed", true)
+			s.buys("D", "o2", 8_000, 4*time.Hour).want(201)
+			s.undoes("refund", "o2", "r2", 2_000, 4*time.Hour).want(201)
+			s.has("C", 0, 750)
+			e, old := s.gets("E"), s.referral(s.my("D")).str("id")
+			s.clicks(e, 2*time.Hour, "id", three)
+			s.is("D", "qualified", "E")
+			s.do("GET", "/v1/referrals/"+old, nil).want(200, "state", "superseded", "reason", "SUPERSEDED")
+			s.has("C", 0, 0)
+			s.has("E", 0, 750)
+			s.has("D", 0, 500)
+		},
+		"a click that arrives when the referral has ended changes nothing": func(s *situation) {
+			s.begin(offer([]body{rule("join", "referrer", "signup", flat, 70)}, func(b body) {
+				b["qualification"].(body)["window_seconds"] = 86_400
+			}))
+			a, c := s.gets("A"), s.gets("C")
+			one, two, three := s.clicks(a, time.Hour), clickID(), clickID()
+			s.joins("B", 3*time.Hour, "click_ids", []string{one, two}).want(201, "attributed", true)
+			s.joins("D", 3*time.Hour, "click_ids", []string{one, three}).want(201, "attributed", true)
+			s.rejects("D").want(200)
+			s.clicks(c, 2*time.Hour, "id", three)
+			s.is("D", "rejected", "A")
+			four := clickID()
+			s.joins("F", 3*time.Hour, "click_ids", []string{one, four}).want(201, "attributed", true)
+			s.gives("F", "code", s.gets("E")).want(201, "attributed", true)
+			s.clicks(c, 2*time.Hour, "id", four)
+			s.is("F", "attributed", "E") // a person has decided
+			s.at(3 * day)
+			s.is("B", "expired", "A")
+			s.clicks(a, 2*time.Hour, "id", two)
+			s.is("B", "expired", "A")
+			s.is("F", "expired", "E")
+			s.has("A", 0, 70)
+			s.has("C", 0, 0)
+		},
+		"a click that arrives late loses where it would have lost": func(s *situation) {
+			s.begin(eighth(policy("model", "first_touch")))
+			a, c := s.gets("A", "max_uses", 1), s.gets("C")
+			late, typed, earlier := clickID(), clickID(), clickID()
+			s.joins("B", 3*time.Hour, "click_ids", []string{s.clicks(a, time.Hour), late, earlier}).want(201, "attributed", true)
+			s.joins("D", 3*time.Hour, "code", c, "click_ids", []string{typed}).want(201, "reason", "ATTRIBUTED_EXPLICIT_CODE")
+			s.clicks(c, 2*time.Hour, "id", late)
+			s.is("B", "attributed", "A")
+			s.clicks(s.gets("E"), time.Hour, "id", typed)
+			s.is("D", "attributed", "C")
+			s.clicks(c, time.Hour-time.Second, "id", earlier)
+			s.is("B", "attributed", "C")
+			s.do("GET", "/v1/unmatched-facts?state=waiting", nil).want(200, "data", "[]")
+		},
 	})
 }
 

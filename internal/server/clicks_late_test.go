@@ -144,11 +144,11 @@ func TestOfTwoLateClicksInOneBatchTheRightOneWins(t *testing.T) {
 	if list := all[1].Candidates; len(list) != 3 || list[0].Reason != "SUPERSEDED" || list[1].Reason != "ATTRIBUTED_LAST_TOUCH" || list[2].Reason != "CLICK_NOT_FOUND" {
 		t.Errorf("candidates %+v", list)
 	}
-	if n := len(p.facts("waiting")); n != 0 {
-		t.Errorf("%d facts wait although the signup is attributed", n)
+	if n := len(p.facts("waiting")); n != 1 {
+		t.Errorf("%d facts wait, want that for the last click: it could win", n)
 	}
 	p.batch(p.late(never, "ALICE-9"))
-	p.expectDecisions("bob", "signup NO_TOUCH -", "late_claim ATTRIBUTED_LAST_TOUCH carol")
+	p.expectDecisions("bob", "signup NO_TOUCH -", "late_claim ATTRIBUTED_LAST_TOUCH carol", "late_claim ALREADY_ATTRIBUTED -")
 }
 
 func TestARefusedLateClickLeavesTheClaimToTheNext(t *testing.T) {

@@ -1,6 +1,7 @@
 package settlement
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -104,6 +105,29 @@ func (f Facts) dues(c Conversion, q *Conversion, l life) []Due {
 			d.Reason = reason.Reinstated
 		}
 		out = append(out, f.rejected(d))
+	}
+	return out
+}
+
+// undone lists what was owed for a conversion when it occurred, and is not any more: it is granted and taken back at once, as it would
+// have been one after the other.
+func (f Facts) undone(c Conversion, now []Due, all []Conversion) []Due {
+	if len(f.Churns) == 0 && !slices.ContainsFunc(all, func(c Conversion) bool { return len(c.Reversals) > 0 }) {
+		return nil
+	}
+	then := asOf(all, c.OccurredAt)
+	at := slices.IndexFunc(then, func(t Conversion) bool { return t.ID == c.ID })
+	var out []Due
+	for _, d := range f.dues(then[at], f.qualifying(then), life{}) {
+		why := cmp.Or(c.undo, reason.NotQualified)
+		if i := slices.IndexFunc(now, func(n Due) bool { return n.Rule.Key == d.Rule.Key }); i >= 0 {
+			if now[i].Net > 0 {
+				continue
+			}
+			why = now[i].Reason
+		}
+		d.Net, d.Reason = 0, why
+		out = append(out, d)
 	}
 	return out
 }

@@ -78,7 +78,8 @@ type Churn struct {
 	OccurredAt time.Time
 }
 
-// Outcome is what follows from the facts.
+// Outcome is what follows from the facts. Undone is what conversions that arrive only now were owed when they occurred, and are
+// not any more.
 type Outcome struct {
 	State        state.Referral
 	Reason       reason.Code
@@ -87,6 +88,7 @@ type Outcome struct {
 	ChurnedAt    *time.Time
 	Conversions  []Verdict
 	Rewards      []Due
+	Undone       []Due
 }
 
 // Verdict is what became of one conversion.
@@ -136,7 +138,11 @@ func Settle(f Facts) Outcome {
 	}
 	for _, c := range conversions {
 		out.Conversions = append(out.Conversions, f.verdict(c, q, life))
-		out.Rewards = append(out.Rewards, f.dues(c, q, life)...)
+		dues := f.dues(c, q, life)
+		out.Rewards = append(out.Rewards, dues...)
+		if !c.counts() && !life.away(c.OccurredAt) {
+			out.Undone = append(out.Undone, f.undone(c, dues, conversions)...)
+		}
 	}
 	out.Rewards = append(out.Rewards, f.signupDues(life)...)
 	return out

@@ -165,7 +165,8 @@ func (w *workspace) live(order int, facts []fact) map[string]string {
 // early says whether a fact cannot be told before one of those that are still to come.
 func (w *workspace) early(f fact, rest []fact) bool {
 	return slices.ContainsFunc(rest, func(r fact) bool {
-		return f.restores != "" && r.ref == f.restores || f.kind == "signup" && r.kind == "click" && !w.life.lateClicks
+		// A referral that churned or expired has no way to another referrer: a click that would have won may come too late.
+		return f.restores != "" && r.ref == f.restores || f.kind == "signup" && r.kind == "click" && !w.life.patient
 	})
 }
 

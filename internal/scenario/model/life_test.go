@@ -33,23 +33,26 @@ type fact struct {
 
 // life is what happens around one referee B, whom A or C may have referred. The program ends at ends, if ever.
 type life struct {
-	rules      rules.Document
-	began      time.Time
-	ends       *time.Duration
-	honor      time.Duration
-	until      time.Duration // when everything has arrived
-	facts      []fact
-	signup     time.Duration
-	qualifyBy  time.Duration
-	lateClicks bool // the named click arrives like any other fact, not before the signup
+	rules     rules.Document
+	began     time.Time
+	ends      *time.Duration
+	honor     time.Duration
+	until     time.Duration // when everything has arrived
+	facts     []fact
+	signup    time.Duration
+	qualifyBy time.Duration
+	patient   bool // the referral neither churns nor expires
 }
 
 func someLife(t *rapid.T) life {
 	l := life{rules: someRules(t), honor: 2 * day, signup: 5 * day, began: rapid.SampledFrom([]time.Time{
 		time.Date(2031, 1, 25, 9, 30, 0, 0, time.UTC), time.Date(2031, 5, 3, 0, 0, 0, 0, time.UTC), // the signup is on 30 January, or not
 	}).Draw(t, "began")}
+	if l.patient = l.rules.Churn == nil && rapid.IntRange(0, 2).Draw(t, "patient") > 0; l.patient {
+		l.rules.Qualification.WindowSeconds *= 40
+	}
 	l.qualifyBy = l.signup + time.Duration(l.rules.Qualification.WindowSeconds)*time.Second
-	if rapid.IntRange(0, 4).Draw(t, "ends") == 0 {
+	if rapid.IntRange(0, 9).Draw(t, "ends") == 9 {
 		ends := l.signup + rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour, 9 * day}).Draw(t, "end")
 		l.ends = &ends
 	}
@@ -86,7 +89,7 @@ func someRules(t *rapid.T) rules.Document {
 		{Key: "joined", Triggers: []string{"signup"}, Beneficiary: rules.Referrer, Kind: "money", Amount: rules.Amount{Type: rules.Fixed, Value: 70}, HoldSeconds: window},
 	}
 	d.Rewards = d.Rewards[:rapid.IntRange(1, len(d.Rewards)).Draw(t, "rules")]
-	if rapid.IntRange(0, 2).Draw(t, "churn") > 0 {
+	if rapid.IntRange(0, 2).Draw(t, "churn") < 2 {
 		d.Churn = &rules.Churn{WindowSeconds: 7 * window, ReinstateOnReactivation: rapid.Bool().Draw(t, "reinstate")}
 	}
 	return d
@@ -105,20 +108,23 @@ func (l *life) join(t *rapid.T) {
 	if len(s.clicks) == 0 || rapid.IntRange(0, 2).Draw(t, "typed") == 0 {
 		s.code = rapid.SampledFrom([]string{"A", "C"}).Draw(t, "whose")
 	}
-	l.lateClicks = len(s.clicks) == 1 && s.code == ""
 	l.facts = append(l.facts, s)
 }
 
 // convert makes purchases and renewals with what is taken back of them.
 func (l *life) convert(t *rapid.T) {
+	edge := l.qualifyBy
+	if l.patient {
+		edge = l.signup + 10*day
+	}
 	month := addMonth(l.began.Add(l.signup + time.Hour)).Sub(l.began)
-	for i := range rapid.IntRange(0, 4).Draw(t, "conversions") {
+	for i := range rapid.SampledFrom([]int{1, 2, 3, 4, 0}).Draw(t, "conversions") {
 		c := fact{kind: "conversion", ref: fmt.Sprintf("o%d", i)}
-		c.sort = rapid.SampledFrom([]string{"purchase", "purchase", "renewal", "extra"}).Draw(t, "type")
-		c.amount = rapid.SampledFrom([]int64{1, 1999, 2000, 2999, 3000, 9999, 12_345}).Draw(t, "amount")
+		c.sort = rapid.SampledFrom([]string{"purchase", "purchase", "purchase", "renewal", "extra"}).Draw(t, "type")
+		c.amount = rapid.SampledFrom([]int64{12_345, 9999, 5000, 3000, 2999, 2000, 1999, 1}).Draw(t, "amount")
 		c.at = rapid.SampledFrom([]time.Duration{
-			l.signup - time.Microsecond, l.signup, l.signup + time.Hour, l.signup + time.Hour, l.signup + 3*day, l.signup + 6*day,
-			l.qualifyBy - time.Microsecond, l.qualifyBy, month - time.Microsecond, month, l.signup + l.honor, l.signup + l.honor - time.Microsecond,
+			l.signup + time.Hour, l.signup + time.Hour, l.signup, l.signup + 3*day, l.signup + 4*day, l.signup + 6*day, l.signup - time.Microsecond,
+			edge - time.Microsecond, edge, month - time.Microsecond, month, l.signup + l.honor, l.signup + l.honor - time.Microsecond,
 		}).Draw(t, "converted")
 		l.facts = append(l.facts, c)
 		l.takeBack(t, c)
@@ -129,8 +135,8 @@ func (l *life) convert(t *rapid.T) {
 func (l *life) takeBack(t *rapid.T, c fact) {
 	left, at := c.amount, c.at
 	took := map[string]int64{}
-	for i := range rapid.IntRange(0, 4).Draw(t, "reversals") {
-		at += rapid.SampledFrom([]time.Duration{time.Microsecond, time.Hour, 2 * day, 8 * day}).Draw(t, "after")
+	for i := range rapid.SampledFrom([]int{0, 1, 2, 0, 3, 1, 4}).Draw(t, "reversals") {
+		at += rapid.SampledFrom([]time.Duration{2 * day, time.Hour, time.Hour, time.Microsecond, 8 * day}).Draw(t, "after")
 		r := fact{kind: "reversal", ref: fmt.Sprintf("%s-r%d", c.ref, i), at: at, of: c.ref, sort: c.sort}
 		r.undo = rapid.SampledFrom([]settlement.Kind{"refund", "refund", "chargeback", "chargeback", "dispute_won", "dispute_won", "manual"}).Draw(t, "kind")
 		switch {
@@ -168,12 +174,24 @@ func (l *life) takeBack(t *rapid.T, c fact) {
 
 // leave makes departures and returns.
 func (l *life) leave(t *rapid.T) {
-	for i := range rapid.IntRange(0, 3).Draw(t, "churns") {
+	if l.rules.Churn == nil {
+		return
+	}
+	for i := range rapid.IntRange(1, 4).Draw(t, "churns") {
 		f := fact{kind: rapid.SampledFrom([]string{"churn", "churn", "return"}).Draw(t, "churn"), ref: fmt.Sprintf("l%d", i)}
 		from := rapid.SampledFrom(l.facts).Draw(t, "from").at
-		f.at = from + rapid.SampledFrom([]time.Duration{-time.Second, time.Second, day, 7*day - time.Microsecond, 7 * day}).Draw(t, "later")
+		f.at = from + rapid.SampledFrom([]time.Duration{time.Second, -time.Second, time.Hour, day, 7*day - time.Microsecond, 7 * day}).Draw(t, "later")
 		if !slices.ContainsFunc(l.facts, func(g fact) bool { return g.at == f.at && (g.kind == "churn" || g.kind == "return") }) {
 			l.facts = append(l.facts, f)
 		}
 	}
+}
+
+// addMonth is the same time a month later, on the last day where that month is shorter.
+func addMonth(t time.Time) time.Time {
+	next := t.AddDate(0, 1, 0)
+	if next.Day() != t.Day() {
+		next = next.AddDate(0, 0, -next.Day())
+	}
+	return next
 }

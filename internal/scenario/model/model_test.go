@@ -19,54 +19,44 @@ func (l life) told() map[string]string {
 		}
 	}
 	slices.SortFunc(conversions, func(a, b fact) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.ref, b.ref)) })
-	referrer := l.referrer()
-	if referrer == "" {
-		for _, c := range conversions {
-			net, _ := l.net(c, l.until)
-			out[c.ref] = fmt.Sprintf("unmatched NO_REFERRAL %d", net)
-		}
-		out["referral"] = "none"
-		return out
+	m, referrer := machine{life: l, conversions: conversions}, l.referrer()
+	if referrer != "" {
+		m.run()
 	}
-	m := machine{life: l, conversions: conversions}
-	m.run()
-	out["referral"] = m.state + " by " + referrer
 	q := m.qualifying(l.until)
 	for _, c := range conversions {
 		net, why := l.net(c, l.until)
 		out[c.ref] = fmt.Sprintf("%s %d", m.became(c, q, net, why), net)
 	}
-	owed := map[string]int64{}
-	for _, r := range l.rules.Rewards {
-		who := referrer
-		if r.Beneficiary == rules.Referee {
-			who = "B"
-		}
-		hold := time.Duration(r.HoldSeconds) * time.Second
-		if r.Triggers[0] == "signup" {
-			if !m.taken(l.signup) {
-				owed[who+" "+l.account(l.signup+hold)] += r.Amount.Value
-			}
-			continue
-		}
-		for _, c := range conversions {
-			if amount := m.owed(r, c, q); amount > 0 {
-				owed[who+" "+l.account(c.at+hold)] += amount
-			}
-		}
+	if out["referral"] = m.state + " by " + referrer; referrer == "" {
+		out["referral"] = "none"
+		return out
 	}
-	for account, amount := range owed {
+	for account, amount := range m.owedTo(map[rules.Beneficiary]string{rules.Referrer: referrer, rules.Referee: "B"}, q) {
 		out[account] = fmt.Sprint(amount)
 	}
 	return out
 }
 
-// account is where money lies that matures at a time.
-func (l life) account(at time.Duration) string {
-	if at <= l.until {
-		return "available"
+// owedTo is what lies in whose account: pending until a hold is over.
+func (m *machine) owedTo(who map[rules.Beneficiary]string, q *fact) map[string]int64 {
+	out := map[string]int64{}
+	for _, r := range m.rules.Rewards {
+		causes := m.conversions
+		if r.Triggers[0] == "signup" {
+			causes = []fact{{kind: "signup", at: m.signup}}
+		}
+		for _, c := range causes {
+			account := who[r.Beneficiary] + " available"
+			if c.at+time.Duration(r.HoldSeconds)*time.Second > m.until {
+				account = who[r.Beneficiary] + " pending"
+			}
+			if amount := m.owed(r, c, q); amount > 0 {
+				out[account] += amount
+			}
+		}
 	}
-	return "pending"
+	return out
 }
 
 // referrer says who gets the referee: a signup in a running program, by the touch that the policy prefers among those in their window.
@@ -86,10 +76,10 @@ func (l life) referrer() string {
 			clicked, best = f.code, f.at
 		}
 	}
-	if clicked == "" || typed != "" && l.rules.Attribution.CodePrecedence == rules.CodeFirst {
-		return typed
+	if l.rules.Attribution.CodePrecedence == rules.CodeFirst {
+		return cmp.Or(typed, clicked)
 	}
-	return clicked
+	return cmp.Or(clicked, typed)
 }
 
 // net is what is left of a conversion at a time, and the reason of the last undo that took or gave something.
@@ -101,10 +91,7 @@ func (l life) net(c fact, at time.Duration) (net int64, why string) {
 		if r.kind != "reversal" || r.of != c.ref || r.at > at {
 			continue
 		}
-		takes := net
-		if r.asks > 0 {
-			takes = min(net, r.asks)
-		}
+		takes := min(net, cmp.Or(r.asks, net))
 		if r.undo == "dispute_won" {
 			takes = -took[r.restores]
 		}
@@ -116,7 +103,7 @@ func (l life) net(c fact, at time.Duration) (net int64, why string) {
 	return net, why
 }
 
-// machine goes through a life as it occurred.
+// machine goes through a life as it occurred. It has no state as long as nobody referred the referee.
 type machine struct {
 	life
 	conversions []fact
@@ -129,32 +116,23 @@ type span struct{ from, to time.Duration }
 
 func (m *machine) run() {
 	m.state = "attributed"
-	var moments []time.Duration
-	churns := map[time.Duration]string{}
-	for _, f := range m.facts {
-		moments = append(moments, f.at)
-		if f.kind == "churn" || f.kind == "return" {
-			churns[f.at] = f.kind
-		}
-	}
-	moments = append(moments, min(m.qualifyBy, m.until))
-	slices.Sort(moments)
-	for _, now := range moments {
-		q := m.qualifying(now)
+	events := append(slices.Clone(m.facts), fact{at: min(m.qualifyBy, m.until)})
+	slices.SortFunc(events, func(a, b fact) int { return cmp.Compare(a.at, b.at) })
+	for _, f := range events {
+		q := m.qualifying(f.at)
 		gone := len(m.away) > 0 && m.away[len(m.away)-1].to == 0
 		switch {
-		case churns[now] == "churn" && m.rules.Churn != nil && q != nil && !gone && now < q.at+time.Duration(m.rules.Churn.WindowSeconds)*time.Second:
-			m.away, m.state = append(m.away, span{from: now}), "churned"
-		case churns[now] == "return" && gone:
-			m.away[len(m.away)-1].to = now
-			if q != nil {
-				m.state = "qualified"
-			}
+		case f.kind == "churn" && m.rules.Churn != nil && q != nil && !gone && f.at < q.at+time.Duration(m.rules.Churn.WindowSeconds)*time.Second:
+			m.away, m.state = append(m.away, span{from: f.at}), "churned"
+		case f.kind == "return" && gone && q != nil:
+			m.away[len(m.away)-1].to, m.state = f.at, "qualified"
+		case f.kind == "return" && gone:
+			m.away[len(m.away)-1].to = f.at
 		case gone:
 		case q != nil:
 			m.state = "qualified"
 		case m.state == "churned": // back, to nothing that qualifies
-		case now >= m.qualifyBy:
+		case f.at >= m.qualifyBy:
 			m.state = "expired"
 		default:
 			m.state = "attributed"
@@ -215,10 +193,10 @@ func since(c fact, q *fact) bool { return q != nil && (c.at > q.at || c.at == q.
 func (m *machine) owed(r rules.RewardRule, c fact, q *fact) int64 {
 	net, _ := m.net(c, m.until)
 	applies := slices.Contains(r.Triggers, c.sort) || q != nil && c.ref == q.ref && r.Triggers[0] == "qualified"
-	if !since(c, q) || !applies || net == 0 || m.outside(c) != "" || m.missed(r, c, q) != "" || m.taken(c.at) {
+	switch {
+	case m.taken(c.at), c.kind != "signup" && (!since(c, q) || !applies || net == 0 || m.outside(c) != "" || m.missed(r, c, q) != ""):
 		return 0
-	}
-	if r.Amount.Type == rules.Fixed {
+	case r.Amount.Type == rules.Fixed:
 		return r.Amount.Value
 	}
 	return (net*r.Amount.Value + 5000) / 10_000
@@ -228,6 +206,8 @@ func (m *machine) owed(r rules.RewardRule, c fact, q *fact) int64 {
 func (m *machine) became(c fact, q *fact, net int64, why string) string {
 	state := "counted"
 	switch {
+	case m.state == "":
+		return "unmatched NO_REFERRAL"
 	case m.outside(c) != "":
 		return "disqualified " + m.outside(c)
 	case net == 0:
@@ -267,13 +247,4 @@ func (m *machine) paid(c fact, q *fact) string {
 		return "COUNTED"
 	}
 	return why
-}
-
-// addMonth is the same time a month later, on the last day where that month is shorter.
-func addMonth(t time.Time) time.Time {
-	next := t.AddDate(0, 1, 0)
-	if next.Day() != t.Day() {
-		next = next.AddDate(0, 0, -next.Day())
-	}
-	return next
 }
