@@ -10,9 +10,22 @@ type Document struct {
 	Attribution         Attribution   `json:"attribution"`
 	Qualification       Qualification `json:"qualification"`
 	Rewards             []RewardRule  `json:"rewards"`
+	Milestones          []Milestone   `json:"milestones"`
+	Levels              Levels        `json:"levels"`
+	Budget              *Cap          `json:"budget"`
 	Churn               *Churn        `json:"churn"`
 	CodesPerParticipant int           `json:"codes_per_participant"`
+	VersionPin          Pin           `json:"version_pin"`
 }
+
+// Pin says which version's rewards a conversion gets: that of its referral, or the one current when it occurred.
+type Pin string
+
+// The pins. Attribution, qualification and churn always follow the version that the referral is pinned to.
+const (
+	PinAttribution Pin = "attribution"
+	PinConversion  Pin = "conversion"
+)
 
 // Attribution says who gets a referee.
 type Attribution struct {
@@ -60,6 +73,120 @@ type RewardRule struct {
 	HoldSeconds    int64       `json:"hold_seconds"`
 	DurationMonths *int        `json:"duration_months"`
 	MinimumAmount  int64       `json:"minimum_amount"`
+	// Level is the level of an upline beneficiary, from 2 on; nil for the others.
+	Level *int `json:"level"`
+	// Occurrence limits the rule to the qualifying conversion, or to those after it.
+	Occurrence Occurrence `json:"occurrence"`
+	// Groups are the participant groups whose members the rule is for, by the group of the beneficiary, or of the referrer for a
+	// referee, when the fact occurred. Empty means everybody; DefaultGroup are those in no group.
+	Groups []string `json:"groups"`
+	// Condition is a CEL expression on the conversion that must hold; empty holds.
+	Condition string `json:"condition"`
+	// Tiers replace Amount by what the beneficiary has reached; nil means that Amount always applies.
+	Tiers *Tiers `json:"tiers"`
+	// Cap is the most that one beneficiary is granted by this rule in a period, net of what was taken back; nil means no cap.
+	Cap *Cap `json:"cap"`
+	// ExpiresAfterSeconds after it became available, what is left of a reward expires; nil means never. Not for money.
+	ExpiresAfterSeconds *int64 `json:"expires_after_seconds"`
+}
+
+// DefaultGroup names, in the groups of a rule, the participants who are in no group.
+const DefaultGroup = "default"
+
+// Occurrence says which conversions of its triggers a rule pays for.
+type Occurrence string
+
+// The occurrences.
+const (
+	AnyOccurrence   Occurrence = "any"
+	FirstOccurrence Occurrence = "first"
+	LaterOccurrence Occurrence = "later"
+)
+
+// Period is a stretch of the calendar in the program's zone over which something is counted.
+type Period string
+
+// The periods. A week begins on Monday.
+const (
+	Lifetime Period = "lifetime"
+	Day      Period = "day"
+	Week     Period = "week"
+	Month    Period = "month"
+	Quarter  Period = "quarter"
+	Year     Period = "year"
+)
+
+// Measure is what tiers and milestones count, of the referrals of one referrer in the program.
+type Measure string
+
+// The measures: qualified referrals, conversions of which something is left, and their net revenue in minor units.
+const (
+	MeasureQualified   Measure = "qualified_referrals"
+	MeasureConversions Measure = "conversions"
+	MeasureRevenue     Measure = "revenue"
+)
+
+// Tiers are steps of performance. The reward that reaches a step is paid by it. Frozen: a granted amount keeps its step. Recompute:
+// when the period closes, every reward of the period is rated again by the step reached in it. Period is lifetime, month, quarter or
+// year; recompute needs a period that ends.
+type Tiers struct {
+	Measure Measure  `json:"measure"`
+	Period  Period   `json:"period"`
+	Mode    TierMode `json:"mode"`
+	Steps   []Tier   `json:"steps"`
+}
+
+// TierMode says whether a granted amount is rated again.
+type TierMode string
+
+// The modes.
+const (
+	Frozen    TierMode = "frozen"
+	Recompute TierMode = "recompute"
+)
+
+// Tier is one step: Amount applies from the From-th on, or from that revenue in minor units on, counting the fact itself.
+type Tier struct {
+	From   int64  `json:"from"`
+	Amount Amount `json:"amount"`
+}
+
+// Cap is an amount of minor units that may be granted per period, net of what was taken back.
+type Cap struct {
+	Amount int64  `json:"amount"`
+	Period Period `json:"period"`
+}
+
+// Levels says how the levels of the tree earn: the shares of one conversion, direct commission included, add up to at most
+// CeilingBasisPoints, checked when the version is published.
+type Levels struct {
+	CeilingBasisPoints int64      `json:"ceiling_basis_points"`
+	Ineligible         Ineligible `json:"ineligible"`
+}
+
+// Ineligible says what becomes of the level of an ancestor who may not earn.
+type Ineligible string
+
+// Skip leaves the level unpaid; Compress gives it to the next eligible ancestor.
+const (
+	Skip     Ineligible = "skip"
+	Compress Ineligible = "compress"
+)
+
+// MaxLevel is the deepest level that can earn.
+const MaxLevel = 10
+
+// Milestone pays a referrer once, in its period, for reaching a threshold. A reversible one is taken back when it is no longer reached.
+type Milestone struct {
+	Key                 string  `json:"key"`
+	Measure             Measure `json:"measure"`
+	Period              Period  `json:"period"`
+	Threshold           int64   `json:"threshold"`
+	Kind                string  `json:"kind"`
+	Amount              int64   `json:"amount"`
+	HoldSeconds         int64   `json:"hold_seconds"`
+	Reversible          bool    `json:"reversible"`
+	ExpiresAfterSeconds *int64  `json:"expires_after_seconds"`
 }
 
 // Triggers that are not conversion types.
@@ -75,9 +202,11 @@ type Beneficiary string
 const (
 	Referrer Beneficiary = "referrer"
 	Referee  Beneficiary = "referee"
+	Upline   Beneficiary = "upline"
 )
 
-// Amount is what a rule pays: Value minor units when fixed, Value basis points of the sale otherwise.
+// Amount is what a rule pays: Value minor units (points, coupons) when fixed, Value basis points of the sale, or Value basis points of
+// the commission of the level below for the same conversion, otherwise.
 type Amount struct {
 	Type  AmountType `json:"type"`
 	Value int64      `json:"value"`
@@ -88,8 +217,9 @@ type AmountType string
 
 // The amount types.
 const (
-	Fixed       AmountType = "fixed"
-	BasisPoints AmountType = "basis_points"
+	Fixed            AmountType = "fixed"
+	BasisPoints      AmountType = "basis_points"
+	CommissionPoints AmountType = "basis_points_of_commission"
 )
 
 // Churn takes every reward of a referral back when the referee leaves inside [qualified, qualified + WindowSeconds).
@@ -111,7 +241,10 @@ func Default() Document {
 		Attribution:         Attribution{Model: LastTouch, WindowSeconds: DefaultAttributionWindow, CodePrecedence: CodeFirst},
 		Qualification:       Qualification{ConversionTypes: []string{"purchase"}, WindowSeconds: DefaultQualificationWindow, RevokeOnReversal: true},
 		Rewards:             []RewardRule{},
+		Milestones:          []Milestone{},
+		Levels:              Levels{CeilingBasisPoints: 10_000, Ineligible: Skip},
 		CodesPerParticipant: DefaultCodesPerParticipant,
+		VersionPin:          PinAttribution,
 	}
 }
 
