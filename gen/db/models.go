@@ -227,6 +227,8 @@ type Referral struct {
 	ChurnedAt              *time.Time
 	Version                int64
 	CreatedAt              time.Time
+	// When the relation stopped: qualify_by when it expired, else when it was rejected or superseded. The tree of a moment is made of the referrals with attributed_at <= moment < ended_at.
+	EndedAt *time.Time
 }
 
 // One row is an undo of a conversion, or a dispute won that undoes a chargeback: it may arrive before its conversion.

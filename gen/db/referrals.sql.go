@@ -62,7 +62,7 @@ func (q *Queries) CreateReferral(ctx context.Context, db DBTX, arg CreateReferra
 }
 
 const getReferral = `-- name: GetReferral :one
-SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at FROM referrals WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals WHERE workspace_id = $1 AND id = $2
 `
 
 type GetReferralParams struct {
@@ -92,6 +92,7 @@ func (q *Queries) GetReferral(ctx context.Context, db DBTX, arg GetReferralParam
 		&i.ChurnedAt,
 		&i.Version,
 		&i.CreatedAt,
+		&i.EndedAt,
 	)
 	return i, err
 }
@@ -204,7 +205,7 @@ func (q *Queries) HasReferrals(ctx context.Context, db DBTX, arg HasReferralsPar
 }
 
 const listRefereeReferralsForUpdate = `-- name: ListRefereeReferralsForUpdate :many
-SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at FROM referrals
+SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals
 WHERE referrals.workspace_id = $1
     AND referrals.program_id = $2
     AND referrals.referee_id = (
@@ -250,6 +251,7 @@ func (q *Queries) ListRefereeReferralsForUpdate(ctx context.Context, db DBTX, ar
 			&i.ChurnedAt,
 			&i.Version,
 			&i.CreatedAt,
+			&i.EndedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -262,7 +264,7 @@ func (q *Queries) ListRefereeReferralsForUpdate(ctx context.Context, db DBTX, ar
 }
 
 const listReferrals = `-- name: ListReferrals :many
-SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at FROM referrals
+SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals
 WHERE workspace_id = $1
     AND ($2::uuid IS NULL OR program_id = $2)
     AND ($3::uuid IS NULL OR referrer_id = $3)
@@ -319,6 +321,7 @@ func (q *Queries) ListReferrals(ctx context.Context, db DBTX, arg ListReferralsP
 			&i.ChurnedAt,
 			&i.Version,
 			&i.CreatedAt,
+			&i.EndedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -395,8 +398,9 @@ SET
     qualified_at = $3,
     qualifying_conversion_id = $4,
     churned_at = $5,
+    ended_at = $6,
     version = version + 1
-WHERE workspace_id = $6 AND id = $7 AND state = $8 AND version = $9
+WHERE workspace_id = $7 AND id = $8 AND state = $9 AND version = $10
 `
 
 type MoveReferralParams struct {
@@ -405,6 +409,7 @@ type MoveReferralParams struct {
 	QualifiedAt            *time.Time
 	QualifyingConversionID *uuid.UUID
 	ChurnedAt              *time.Time
+	EndedAt                *time.Time
 	WorkspaceID            uuid.UUID
 	ID                     uuid.UUID
 	FromState              state.Referral
@@ -418,6 +423,7 @@ func (q *Queries) MoveReferral(ctx context.Context, db DBTX, arg MoveReferralPar
 		arg.QualifiedAt,
 		arg.QualifyingConversionID,
 		arg.ChurnedAt,
+		arg.EndedAt,
 		arg.WorkspaceID,
 		arg.ID,
 		arg.FromState,

@@ -82,13 +82,27 @@ func (r *recorder) writeReferral(ctx context.Context, ref *db.Referral, next db.
 		})
 		from = to
 	}
+	next.EndedAt = endOf(next, r.s.Now)
 	err := r.e.q.MoveReferral(ctx, r.tx.Guard(), db.MoveReferralParams{
 		WorkspaceID: r.s.Workspace, ID: ref.ID, ToState: next.State, Reason: next.Reason, QualifiedAt: next.QualifiedAt,
-		QualifyingConversionID: next.QualifyingConversionID, ChurnedAt: next.ChurnedAt, FromState: ref.State, Version: ref.Version,
+		QualifyingConversionID: next.QualifyingConversionID, ChurnedAt: next.ChurnedAt, EndedAt: next.EndedAt,
+		FromState: ref.State, Version: ref.Version,
 	})
 	next.Version = ref.Version + 1
 	*ref = next
 	return err
+}
+
+// endOf is when a referral stopped being part of the tree: with its window when it expired, also where that is noticed later, and now
+// when a decision ends it; nil while it holds its referee.
+func endOf(ref db.Referral, now time.Time) *time.Time {
+	switch {
+	case isLive(ref.State):
+		return nil
+	case ref.State == state.ReferralExpired:
+		return &ref.QualifyBy
+	}
+	return &now
 }
 
 type referralData struct {

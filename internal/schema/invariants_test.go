@@ -35,7 +35,7 @@ const (
 
 const (
 	insertReferral = `INSERT INTO referrals (workspace_id, id, program_id, program_version_id, referrer_id, referee_id, decision_id, state, reason,
-		attributed_at, qualify_by, version, created_at) VALUES `
+		attributed_at, qualify_by, ended_at, version, created_at) VALUES `
 	insertCode   = `INSERT INTO codes (workspace_id, id, program_id, participant_id, value, folded_value, state, uses, timeline, version, created_at) VALUES `
 	insertReward = `INSERT INTO rewards (workspace_id, id, program_id, program_version_id, participant_id, cause_kind, cause_id, rule_key, beneficiary,
 		level, kind, currency, granted, reversed, capped, state, reason, available_at, version, created_at) VALUES `
@@ -52,18 +52,20 @@ var attempts = []attempt{
 	// One live referral per referee, by whatever referrer and in whatever live state.
 	{"a second live referral of a referee", "",
 		insertReferral + `(@w, @id, @program, @version, CASE WHEN @i::int % 2 = 0 THEN @a::uuid ELSE @c::uuid END, @d, @decision,
-			(ARRAY['attributed', 'qualified', 'under_review', 'churned'])[@i::int % 4 + 1], '', @now, @now, 1, @now)`, 1, unique},
+			(ARRAY['attributed', 'qualified', 'under_review', 'churned'])[@i::int % 4 + 1], '', @now, @now, NULL, 1, @now)`, 1, unique},
 	{"referrals that are not live", "",
-		insertReferral + `(@w, @id, @program, @version, @a, @d, @decision, (ARRAY['expired', 'rejected', 'superseded'])[@i::int % 3 + 1], '', @now, @now, 1, @now)`, all, ""},
+		insertReferral + `(@w, @id, @program, @version, @a, @d, @decision, (ARRAY['expired', 'rejected', 'superseded'])[@i::int % 3 + 1], '', @now, @now, @now, 1, @now)`, all, ""},
 	{"bringing several dead referrals of one referee back to life",
-		insertReferral + `(@w, gen_random_uuid(), @program, @version, @a, @d, @decision, 'expired', '1', @now, @now, 1, @now),
-			(@w, gen_random_uuid(), @program, @version, @a, @d, @decision, 'expired', '2', @now, @now, 1, @now)`,
-		`UPDATE referrals SET state = 'attributed' WHERE workspace_id = @w AND referee_id = @d AND reason = (@i::int % 2 + 1)::text AND state = 'expired'`, 1, unique},
+		insertReferral + `(@w, gen_random_uuid(), @program, @version, @a, @d, @decision, 'expired', '1', @now, @now, @now, 1, @now),
+			(@w, gen_random_uuid(), @program, @version, @a, @d, @decision, 'expired', '2', @now, @now, @now, 1, @now)`,
+		`UPDATE referrals SET state = 'attributed', ended_at = NULL WHERE workspace_id = @w AND referee_id = @d AND reason = (@i::int % 2 + 1)::text AND state = 'expired'`, 1, unique},
 
 	// Referrer is not referee.
-	{"a self-referral", "", insertReferral + `(@w, @id, @program, @version, @d, @d, @decision, 'attributed', '', @now, @now, 1, @now)`, 0, check},
+	{"a self-referral", "", insertReferral + `(@w, @id, @program, @version, @d, @d, @decision, 'attributed', '', @now, @now, NULL, 1, @now)`, 0, check},
 	{"turning a referral into a self-referral", "", `UPDATE referrals SET referrer_id = referee_id WHERE workspace_id = @w`, 0, forbidden},
 	{"giving a referral to somebody else", "", `UPDATE referrals SET referrer_id = @c WHERE workspace_id = @w`, 0, forbidden},
+	{"ended and still alive", "", `UPDATE referrals SET ended_at = @now WHERE workspace_id = @w`, 0, check},
+	{"ended at no time", "", `UPDATE referrals SET state = 'rejected' WHERE workspace_id = @w`, 0, check},
 	{"qualified by nothing", "", `UPDATE referrals SET qualified_at = @now, qualifying_conversion_id = NULL WHERE workspace_id = @w`, 0, check},
 
 	// Codes.

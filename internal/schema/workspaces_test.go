@@ -57,7 +57,7 @@ func TestForeignKeysStayInTheWorkspace(t *testing.T) {
 // beyond is what a copied row needs besides, so that no other constraint refuses it first.
 var beyond = map[string]string{
 	"reversals_restores_reversal_id_fkey": `{"kind": "dispute_won"}`,
-	"referrals":                           `{"state": "expired"}`,
+	"referrals":                           `{"state": "expired", "ended_at": "2026-05-01T00:00:00Z"}`,
 }
 
 // copyRow copies a row of a workspace with the columns of one foreign key taken from another one, in a transaction that is rolled

@@ -107,5 +107,6 @@ SET
     qualified_at = @qualified_at,
     qualifying_conversion_id = @qualifying_conversion_id,
     churned_at = @churned_at,
+    ended_at = @ended_at,
     version = version + 1
 WHERE workspace_id = @workspace_id AND id = @id AND state = @from_state AND version = @version;
