@@ -151,7 +151,7 @@ func (s *story) playRepetition(ctx context.Context) error {
 	}
 	s.told("the same conversion", again.JSON201 != nil && again.JSON201.Conversion.ID == s.purchase.Conversion.ID, true)
 	s.told("Idempotent-Replayed", again.HTTPResponse.Header.Get("Idempotent-Replayed"), true)
-	return s.balance(ctx, "Alice", s.alice, "20.00 USD on hold, 0.00 USD available")
+	return s.balance(ctx, "Alice", s.alice, "money: 20.00 USD on hold, 0.00 USD available")
 }
 
 func (s *story) playMaturation(ctx context.Context) error {
@@ -161,10 +161,10 @@ func (s *story) playMaturation(ctx context.Context) error {
 		return err
 	}
 	s.told("the clock", moved.JSON200.Now.Format(time.RFC3339Nano), due.Format(time.RFC3339Nano))
-	if err := s.balance(ctx, "Alice", s.alice, "0.00 USD on hold, 20.00 USD available"); err != nil {
+	if err := s.balance(ctx, "Alice", s.alice, "money: 0.00 USD on hold, 20.00 USD available"); err != nil {
 		return err
 	}
-	return s.balance(ctx, "Bob", s.bob, "0.00 USD on hold, 10.00 USD available")
+	return s.balance(ctx, "Bob", s.bob, "credit: 0.00 USD on hold, 10.00 USD available")
 }
 
 // reversal asks for a refund of the purchase.
@@ -181,7 +181,7 @@ func (s *story) playRefund(ctx context.Context) error {
 	s.told("conversion", made.JSON201.Conversion.State, client.ConversionStatePartiallyReversed)
 	s.told("left of the purchase", money(made.JSON201.Conversion.NetAmount, "USD"), "66.66 USD")
 	s.rewards(made.JSON201.Rewards, "13.33 USD of 20.00 USD, available", "10.00 USD of 10.00 USD, available")
-	return s.balance(ctx, "Alice", s.alice, "0.00 USD on hold, 13.33 USD available")
+	return s.balance(ctx, "Alice", s.alice, "money: 0.00 USD on hold, 13.33 USD available")
 }
 
 func (s *story) playExplanations(ctx context.Context) error {
@@ -228,9 +228,9 @@ func (s *story) playBooks(ctx context.Context) error {
 	}
 	for _, currency := range books.JSON200.Currencies {
 		for _, account := range currency.Accounts {
-			s.show("all accounts "+string(account.Kind), money(account.Balance, currency.Currency))
+			s.show(fmt.Sprintf("all accounts %s of %s", account.Kind, currency.RewardKind), money(account.Balance, currency.Currency))
 		}
-		s.told("sum", money(currency.Total, currency.Currency), money(0, currency.Currency))
+		s.told("sum of "+string(currency.RewardKind), money(currency.Total, currency.Currency), money(0, currency.Currency))
 	}
 	s.told("balanced", books.JSON200.Balanced, true)
 	return nil
@@ -295,5 +295,5 @@ func (s *story) playProblems(ctx context.Context) error {
 }
 
 func (s *story) playEnd(ctx context.Context) error {
-	return s.balance(ctx, "Alice", s.alice, "0.00 USD on hold, 13.33 USD available")
+	return s.balance(ctx, "Alice", s.alice, "money: 0.00 USD on hold, 13.33 USD available")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -126,11 +127,11 @@ func (s *story) balance(ctx context.Context, who string, id uuid.UUID, want stri
 	if err != nil {
 		return err
 	}
-	got := "nothing"
+	var got []string
 	for _, b := range balances.JSON200.Data {
-		got = fmt.Sprintf("%s on hold, %s available", money(b.Pending, b.Currency), money(b.Available, b.Currency))
+		got = append(got, fmt.Sprintf("%s: %s on hold, %s available", b.RewardKind, money(b.Pending, b.Currency), money(b.Available, b.Currency)))
 	}
-	s.told("balance of "+who, got, want)
+	s.told("balance of "+who, strings.Join(got, "; "), want)
 	return nil
 }
 

@@ -938,16 +938,25 @@ func (e RewardAmountType) Valid() bool {
 
 // Defines values for RewardKind.
 const (
+	RewardKindCoupon RewardKind = "coupon"
 	RewardKindCredit RewardKind = "credit"
+	RewardKindCustom RewardKind = "custom"
 	RewardKindMoney  RewardKind = "money"
+	RewardKindPoints RewardKind = "points"
 )
 
 // Valid indicates whether the value is a known member of the RewardKind enum.
 func (e RewardKind) Valid() bool {
 	switch e {
+	case RewardKindCoupon:
+		return true
 	case RewardKindCredit:
 		return true
+	case RewardKindCustom:
+		return true
 	case RewardKindMoney:
+		return true
+	case RewardKindPoints:
 		return true
 	default:
 		return false
@@ -1352,7 +1361,7 @@ type AttributionRules struct {
 // AttributionWindowSeconds A click counts for a signup in [click, click + window). Seconds.
 type AttributionWindowSeconds = int64
 
-// Balance What stands for a participant in one currency. `available` is negative after a clawback.
+// Balance What stands for a participant in one currency and kind of reward, for money and credit never mix. `available` is negative after a clawback.
 type Balance struct {
 	// Available Amount in minor units of its currency, with its sign.
 	Available SignedAmount `json:"available"`
@@ -1374,9 +1383,12 @@ type Balance struct {
 
 	// Reserved Amount in minor units of its currency, with its sign.
 	Reserved SignedAmount `json:"reserved"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
 }
 
-// BalanceList Balances of a participant, one per currency, by currency.
+// BalanceList Balances of a participant, one per currency and kind of reward, in that order.
 type BalanceList struct {
 	Data []Balance `json:"data"`
 
@@ -2044,7 +2056,7 @@ type KeySecret = string
 // LandingURL Where links lead: an https address, or http on localhost, without credentials and without a fragment. Anything else is `destination_not_allowed`.
 type LandingURL = string
 
-// LedgerAccount One account. All accounts of a currency add up to zero.
+// LedgerAccount One account. All accounts of a currency and kind of reward add up to zero.
 type LedgerAccount struct {
 	// Balance Amount in minor units of its currency, with its sign.
 	Balance SignedAmount `json:"balance"`
@@ -2057,9 +2069,12 @@ type LedgerAccount struct {
 
 	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ParticipantID ID `json:"participant_id"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
 }
 
-// LedgerAccountPage One page of accounts, by participant, currency and kind.
+// LedgerAccountPage One page of accounts, by participant, currency, kind of reward and kind of account.
 type LedgerAccountPage struct {
 	Data []LedgerAccount `json:"data"`
 
@@ -2402,7 +2417,7 @@ type NewReward struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`
 
-	// Kind Whether the reward is money to be paid out or credit to be redeemed.
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
 	// ParticipantExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -2432,7 +2447,7 @@ type NewRewardRule struct {
 	// Key Name of a reward rule, unique within its version.
 	Key RuleKey `json:"key"`
 
-	// Kind Whether the reward is money to be paid out or credit to be redeemed.
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
 	// MinimumAmount Least net amount in minor units. What is below it does not count.
@@ -2966,7 +2981,7 @@ type Reward struct {
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ID ID `json:"id"`
 
-	// Kind Whether the reward is money to be paid out or credit to be redeemed.
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
 	// Net Amount in minor units of its currency, zero included.
@@ -3012,7 +3027,7 @@ type RewardAmount struct {
 // RewardAmountType `fixed` is an amount in minor units of the currency of the program; `basis_points` is a share of the conversion, where 10000 is the whole.
 type RewardAmountType string
 
-// RewardKind Whether the reward is money to be paid out or credit to be redeemed.
+// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 type RewardKind string
 
 // RewardList Rewards.
@@ -3047,7 +3062,7 @@ type RewardRule struct {
 	// Key Name of a reward rule, unique within its version.
 	Key RuleKey `json:"key"`
 
-	// Kind Whether the reward is money to be paid out or credit to be redeemed.
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
 	// MinimumAmount Least net amount in minor units. What is below it does not count.
@@ -3193,7 +3208,7 @@ type SignupResult struct {
 // SourceName Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
 type SourceName = string
 
-// Statement One page of a statement, newest first: each transfer as it changed the pending, available and reserved balances, so that the entries of a kind add up to its balance.
+// Statement One page of a statement, newest first: each transfer as it changed the pending, available and reserved balances, so that the entries of a kind of reward and of account add up to its balance.
 type Statement struct {
 	Data []StatementEntry `json:"data"`
 
@@ -3223,6 +3238,9 @@ type StatementEntry struct {
 
 	// RewardID Identifier of the related resource, or null when there is none.
 	RewardID nullable.Nullable[NullableID] `json:"reward_id"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
 
 	// TransferID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	TransferID ID `json:"transfer_id"`
@@ -3258,7 +3276,8 @@ type Statistics struct {
 	// - `qualified`: referrals that are qualified, or were and are churned now, on the day of their qualifying conversion
 	// - `conversions`: conversions that count for a referral; `revenue`: their amounts; `reversed_revenue`: what reversals
 	//   took of them, on the day of the conversion
-	// - `rewards_granted`, `rewards_reversed`: amounts of rewards, on the day of what caused them
+	// - `rewards_granted`, `rewards_reversed`: amounts of rewards in the currency of the program, which are money and credit, on
+	//   the day of what caused them
 	Totals StatisticsCounts `json:"totals"`
 }
 
@@ -3272,7 +3291,8 @@ type Statistics struct {
 //   - `qualified`: referrals that are qualified, or were and are churned now, on the day of their qualifying conversion
 //   - `conversions`: conversions that count for a referral; `revenue`: their amounts; `reversed_revenue`: what reversals
 //     took of them, on the day of the conversion
-//   - `rewards_granted`, `rewards_reversed`: amounts of rewards, on the day of what caused them
+//   - `rewards_granted`, `rewards_reversed`: amounts of rewards in the currency of the program, which are money and credit, on
+//     the day of what caused them
 type StatisticsCounts struct {
 	// Clicks Number of things counted.
 	Clicks Count `json:"clicks"`
@@ -3320,7 +3340,8 @@ type StatisticsDay struct {
 	// - `qualified`: referrals that are qualified, or were and are churned now, on the day of their qualifying conversion
 	// - `conversions`: conversions that count for a referral; `revenue`: their amounts; `reversed_revenue`: what reversals
 	//   took of them, on the day of the conversion
-	// - `rewards_granted`, `rewards_reversed`: amounts of rewards, on the day of what caused them
+	// - `rewards_granted`, `rewards_reversed`: amounts of rewards in the currency of the program, which are money and credit, on
+	//   the day of what caused them
 	Counts StatisticsCounts `json:"counts"`
 
 	// Date Calendar day in the time zone of the program.
@@ -3371,6 +3392,9 @@ type Transfer struct {
 	// RewardID Identifier of the related resource, or null when there is none.
 	RewardID nullable.Nullable[NullableID] `json:"reward_id"`
 
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
+
 	// ToKind Kind of a ledger account. `pending`, `available` and `reserved` are what is owed; `expense`, `cash`, `breakage` and `redeemed` are where it comes from and goes to.
 	ToKind AccountKind `json:"to_kind"`
 }
@@ -3388,10 +3412,10 @@ type TransferPage struct {
 
 // TrialBalance Sums over all accounts of the workspace.
 type TrialBalance struct {
-	// Balanced Whether every currency adds up to zero.
+	// Balanced Whether every currency and kind of reward adds up to zero.
 	Balanced bool `json:"balanced"`
 
-	// Currencies One row per currency, by currency.
+	// Currencies One row per currency and kind of reward, in that order.
 	Currencies []TrialBalanceCurrency `json:"currencies"`
 }
 
@@ -3404,12 +3428,15 @@ type TrialBalanceAccount struct {
 	Kind AccountKind `json:"kind"`
 }
 
-// TrialBalanceCurrency Sums of one currency.
+// TrialBalanceCurrency Sums of one currency and kind of reward.
 type TrialBalanceCurrency struct {
 	Accounts []TrialBalanceAccount `json:"accounts"`
 
 	// Currency Currency code of ISO 4217.
 	Currency Currency `json:"currency"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
 
 	// Total Amount in minor units of its currency, with its sign.
 	Total SignedAmount `json:"total"`
@@ -3662,6 +3689,9 @@ type RewardIDPath = ID
 
 // RewardIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type RewardIDQuery = ID
+
+// RewardKindQuery What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+type RewardKindQuery = RewardKind
 
 // RewardStateQuery Where a reward stands. A paid reward keeps its state while `reversed` grows.
 type RewardStateQuery = RewardState
@@ -3979,6 +4009,9 @@ type ListLedgerAccountsParams struct {
 
 	// Currency Only those in this currency.
 	Currency *CurrencyQuery `form:"currency,omitempty" json:"currency,omitempty"`
+
+	// RewardKind Only those of this kind of reward.
+	RewardKind *RewardKindQuery `form:"reward_kind,omitempty" json:"reward_kind,omitempty"`
 
 	// Kind Only those of this kind.
 	Kind *AccountKindQuery `form:"kind,omitempty" json:"kind,omitempty"`
@@ -5789,6 +5822,13 @@ func (w *ServerInterfaceWrapper) ListLedgerAccounts(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "currency", ctx.QueryParams(), &params.Currency, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter currency: %s", err))
+	}
+
+	// ------------- Optional query parameter "reward_kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reward_kind", ctx.QueryParams(), &params.RewardKind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reward_kind: %s", err))
 	}
 
 	// ------------- Optional query parameter "kind" -------------

@@ -939,16 +939,25 @@ func (e RewardAmountType) Valid() bool {
 
 // Defines values for RewardKind.
 const (
+	RewardKindCoupon RewardKind = "coupon"
 	RewardKindCredit RewardKind = "credit"
+	RewardKindCustom RewardKind = "custom"
 	RewardKindMoney  RewardKind = "money"
+	RewardKindPoints RewardKind = "points"
 )
 
 // Valid indicates whether the value is a known member of the RewardKind enum.
 func (e RewardKind) Valid() bool {
 	switch e {
+	case RewardKindCoupon:
+		return true
 	case RewardKindCredit:
 		return true
+	case RewardKindCustom:
+		return true
 	case RewardKindMoney:
+		return true
+	case RewardKindPoints:
 		return true
 	default:
 		return false
@@ -1353,7 +1362,7 @@ type AttributionRules struct {
 // AttributionWindowSeconds A click counts for a signup in [click, click + window). Seconds.
 type AttributionWindowSeconds = int64
 
-// Balance What stands for a participant in one currency. `available` is negative after a clawback.
+// Balance What stands for a participant in one currency and kind of reward, for money and credit never mix. `available` is negative after a clawback.
 type Balance struct {
 	// Available Amount in minor units of its currency, with its sign.
 	Available SignedAmount `json:"available"`
@@ -1375,9 +1384,12 @@ type Balance struct {
 
 	// Reserved Amount in minor units of its currency, with its sign.
 	Reserved SignedAmount `json:"reserved"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
 }
 
-// BalanceList Balances of a participant, one per currency, by currency.
+// BalanceList Balances of a participant, one per currency and kind of reward, in that order.
 type BalanceList struct {
 	Data []Balance `json:"data"`
 
@@ -2045,7 +2057,7 @@ type KeySecret = string
 // LandingURL Where links lead: an https address, or http on localhost, without credentials and without a fragment. Anything else is `destination_not_allowed`.
 type LandingURL = string
 
-// LedgerAccount One account. All accounts of a currency add up to zero.
+// LedgerAccount One account. All accounts of a currency and kind of reward add up to zero.
 type LedgerAccount struct {
 	// Balance Amount in minor units of its currency, with its sign.
 	Balance SignedAmount `json:"balance"`
@@ -2058,9 +2070,12 @@ type LedgerAccount struct {
 
 	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ParticipantID ID `json:"participant_id"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
 }
 
-// LedgerAccountPage One page of accounts, by participant, currency and kind.
+// LedgerAccountPage One page of accounts, by participant, currency, kind of reward and kind of account.
 type LedgerAccountPage struct {
 	Data []LedgerAccount `json:"data"`
 
@@ -2403,7 +2418,7 @@ type NewReward struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`
 
-	// Kind Whether the reward is money to be paid out or credit to be redeemed.
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
 	// ParticipantExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -2433,7 +2448,7 @@ type NewRewardRule struct {
 	// Key Name of a reward rule, unique within its version.
 	Key RuleKey `json:"key"`
 
-	// Kind Whether the reward is money to be paid out or credit to be redeemed.
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
 	// MinimumAmount Least net amount in minor units. What is below it does not count.
@@ -2967,7 +2982,7 @@ type Reward struct {
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ID ID `json:"id"`
 
-	// Kind Whether the reward is money to be paid out or credit to be redeemed.
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
 	// Net Amount in minor units of its currency, zero included.
@@ -3013,7 +3028,7 @@ type RewardAmount struct {
 // RewardAmountType `fixed` is an amount in minor units of the currency of the program; `basis_points` is a share of the conversion, where 10000 is the whole.
 type RewardAmountType string
 
-// RewardKind Whether the reward is money to be paid out or credit to be redeemed.
+// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 type RewardKind string
 
 // RewardList Rewards.
@@ -3048,7 +3063,7 @@ type RewardRule struct {
 	// Key Name of a reward rule, unique within its version.
 	Key RuleKey `json:"key"`
 
-	// Kind Whether the reward is money to be paid out or credit to be redeemed.
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
 	// MinimumAmount Least net amount in minor units. What is below it does not count.
@@ -3194,7 +3209,7 @@ type SignupResult struct {
 // SourceName Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
 type SourceName = string
 
-// Statement One page of a statement, newest first: each transfer as it changed the pending, available and reserved balances, so that the entries of a kind add up to its balance.
+// Statement One page of a statement, newest first: each transfer as it changed the pending, available and reserved balances, so that the entries of a kind of reward and of account add up to its balance.
 type Statement struct {
 	Data []StatementEntry `json:"data"`
 
@@ -3224,6 +3239,9 @@ type StatementEntry struct {
 
 	// RewardID Identifier of the related resource, or null when there is none.
 	RewardID nullable.Nullable[NullableID] `json:"reward_id"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
 
 	// TransferID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	TransferID ID `json:"transfer_id"`
@@ -3259,7 +3277,8 @@ type Statistics struct {
 	// - `qualified`: referrals that are qualified, or were and are churned now, on the day of their qualifying conversion
 	// - `conversions`: conversions that count for a referral; `revenue`: their amounts; `reversed_revenue`: what reversals
 	//   took of them, on the day of the conversion
-	// - `rewards_granted`, `rewards_reversed`: amounts of rewards, on the day of what caused them
+	// - `rewards_granted`, `rewards_reversed`: amounts of rewards in the currency of the program, which are money and credit, on
+	//   the day of what caused them
 	Totals StatisticsCounts `json:"totals"`
 }
 
@@ -3273,7 +3292,8 @@ type Statistics struct {
 //   - `qualified`: referrals that are qualified, or were and are churned now, on the day of their qualifying conversion
 //   - `conversions`: conversions that count for a referral; `revenue`: their amounts; `reversed_revenue`: what reversals
 //     took of them, on the day of the conversion
-//   - `rewards_granted`, `rewards_reversed`: amounts of rewards, on the day of what caused them
+//   - `rewards_granted`, `rewards_reversed`: amounts of rewards in the currency of the program, which are money and credit, on
+//     the day of what caused them
 type StatisticsCounts struct {
 	// Clicks Number of things counted.
 	Clicks Count `json:"clicks"`
@@ -3321,7 +3341,8 @@ type StatisticsDay struct {
 	// - `qualified`: referrals that are qualified, or were and are churned now, on the day of their qualifying conversion
 	// - `conversions`: conversions that count for a referral; `revenue`: their amounts; `reversed_revenue`: what reversals
 	//   took of them, on the day of the conversion
-	// - `rewards_granted`, `rewards_reversed`: amounts of rewards, on the day of what caused them
+	// - `rewards_granted`, `rewards_reversed`: amounts of rewards in the currency of the program, which are money and credit, on
+	//   the day of what caused them
 	Counts StatisticsCounts `json:"counts"`
 
 	// Date Calendar day in the time zone of the program.
@@ -3372,6 +3393,9 @@ type Transfer struct {
 	// RewardID Identifier of the related resource, or null when there is none.
 	RewardID nullable.Nullable[NullableID] `json:"reward_id"`
 
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
+
 	// ToKind Kind of a ledger account. `pending`, `available` and `reserved` are what is owed; `expense`, `cash`, `breakage` and `redeemed` are where it comes from and goes to.
 	ToKind AccountKind `json:"to_kind"`
 }
@@ -3389,10 +3413,10 @@ type TransferPage struct {
 
 // TrialBalance Sums over all accounts of the workspace.
 type TrialBalance struct {
-	// Balanced Whether every currency adds up to zero.
+	// Balanced Whether every currency and kind of reward adds up to zero.
 	Balanced bool `json:"balanced"`
 
-	// Currencies One row per currency, by currency.
+	// Currencies One row per currency and kind of reward, in that order.
 	Currencies []TrialBalanceCurrency `json:"currencies"`
 }
 
@@ -3405,12 +3429,15 @@ type TrialBalanceAccount struct {
 	Kind AccountKind `json:"kind"`
 }
 
-// TrialBalanceCurrency Sums of one currency.
+// TrialBalanceCurrency Sums of one currency and kind of reward.
 type TrialBalanceCurrency struct {
 	Accounts []TrialBalanceAccount `json:"accounts"`
 
 	// Currency Currency code of ISO 4217.
 	Currency Currency `json:"currency"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
 
 	// Total Amount in minor units of its currency, with its sign.
 	Total SignedAmount `json:"total"`
@@ -3663,6 +3690,9 @@ type RewardIDPath = ID
 
 // RewardIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type RewardIDQuery = ID
+
+// RewardKindQuery What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+type RewardKindQuery = RewardKind
 
 // RewardStateQuery Where a reward stands. A paid reward keeps its state while `reversed` grows.
 type RewardStateQuery = RewardState
@@ -3980,6 +4010,9 @@ type ListLedgerAccountsParams struct {
 
 	// Currency Only those in this currency.
 	Currency *CurrencyQuery `form:"currency,omitempty" json:"currency,omitempty"`
+
+	// RewardKind Only those of this kind of reward.
+	RewardKind *RewardKindQuery `form:"reward_kind,omitempty" json:"reward_kind,omitempty"`
 
 	// Kind Only those of this kind.
 	Kind *AccountKindQuery `form:"kind,omitempty" json:"kind,omitempty"`
@@ -4862,7 +4895,7 @@ type ClientInterface interface {
 
 	// ListLedgerAccounts List accounts
 	//
-	// Lists accounts with their balances, by participant, currency and kind.
+	// Lists accounts with their balances, by participant, currency, kind of reward and kind of account.
 	//
 	// Corresponds with GET /v1/ledger/accounts (the `ListLedgerAccounts` operationId).
 	ListLedgerAccounts(ctx context.Context, params *ListLedgerAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4876,7 +4909,7 @@ type ClientInterface interface {
 
 	// GetTrialBalance Read the trial balance
 	//
-	// Adds up all accounts of the workspace, per currency. Each currency adds up to zero.
+	// Adds up all accounts of the workspace, per currency and kind of reward. Each adds up to zero.
 	//
 	// Corresponds with GET /v1/ledger/trial-balance (the `GetTrialBalance` operationId).
 	GetTrialBalance(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -6327,7 +6360,7 @@ func (c *Client) GetEvent(ctx context.Context, eventID EventIDPath, reqEditors .
 
 // ListLedgerAccounts List accounts
 //
-// Lists accounts with their balances, by participant, currency and kind.
+// Lists accounts with their balances, by participant, currency, kind of reward and kind of account.
 //
 // Corresponds with GET /v1/ledger/accounts (the `ListLedgerAccounts` operationId).
 func (c *Client) ListLedgerAccounts(ctx context.Context, params *ListLedgerAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6361,7 +6394,7 @@ func (c *Client) ListTransfers(ctx context.Context, params *ListTransfersParams,
 
 // GetTrialBalance Read the trial balance
 //
-// Adds up all accounts of the workspace, per currency. Each currency adds up to zero.
+// Adds up all accounts of the workspace, per currency and kind of reward. Each adds up to zero.
 //
 // Corresponds with GET /v1/ledger/trial-balance (the `GetTrialBalance` operationId).
 func (c *Client) GetTrialBalance(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9788,6 +9821,18 @@ func NewListLedgerAccountsRequest(server string, params *ListLedgerAccountsParam
 		if params.Currency != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "currency", *params.Currency, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RewardKind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reward_kind", *params.RewardKind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -13321,7 +13366,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListLedgerAccountsWithResponse List accounts
 	//
-	// Lists accounts with their balances, by participant, currency and kind.
+	// Lists accounts with their balances, by participant, currency, kind of reward and kind of account.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13339,7 +13384,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetTrialBalanceWithResponse Read the trial balance
 	//
-	// Adds up all accounts of the workspace, per currency. Each currency adds up to zero.
+	// Adds up all accounts of the workspace, per currency and kind of reward. Each adds up to zero.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -25358,7 +25403,7 @@ func (c *ClientWithResponses) GetEventWithResponse(ctx context.Context, eventID 
 
 // ListLedgerAccountsWithResponse List accounts
 //
-// Lists accounts with their balances, by participant, currency and kind.
+// Lists accounts with their balances, by participant, currency, kind of reward and kind of account.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -25388,7 +25433,7 @@ func (c *ClientWithResponses) ListTransfersWithResponse(ctx context.Context, par
 
 // GetTrialBalanceWithResponse Read the trial balance
 //
-// Adds up all accounts of the workspace, per currency. Each currency adds up to zero.
+// Adds up all accounts of the workspace, per currency and kind of reward. Each adds up to zero.
 //
 // Returns a wrapper object for the known response body format(s).
 //

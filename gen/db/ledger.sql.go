@@ -14,22 +14,23 @@ import (
 
 const createTransfers = `-- name: CreateTransfers :exec
 INSERT INTO ledger_transfers (
-    workspace_id, id, participant_id, currency, from_kind, to_kind, amount, recipe, reason, reward_id, created_at
+    workspace_id, id, participant_id, currency, reward_kind, from_kind, to_kind, amount, recipe, reason, reward_id, created_at
 )
 SELECT
-    $1::uuid, t.id, t.participant_id, t.currency, t.from_kind, t.to_kind, t.amount, t.recipe, t.reason, t.reward_id,
-    $2::timestamptz
+    $1::uuid, t.id, t.participant_id, t.currency, t.reward_kind, t.from_kind, t.to_kind, t.amount, t.recipe, t.reason,
+    t.reward_id, $2::timestamptz
 FROM (
     SELECT
         unnest($3::uuid[]) AS id,
         unnest($4::uuid[]) AS participant_id,
         unnest($5::text[]) AS currency,
-        unnest($6::text[]) AS from_kind,
-        unnest($7::text[]) AS to_kind,
-        unnest($8::bigint[]) AS amount,
-        unnest($9::text[]) AS recipe,
-        unnest($10::text[]) AS reason,
-        unnest($11::uuid[]) AS reward_id
+        unnest($6::text[]) AS reward_kind,
+        unnest($7::text[]) AS from_kind,
+        unnest($8::text[]) AS to_kind,
+        unnest($9::bigint[]) AS amount,
+        unnest($10::text[]) AS recipe,
+        unnest($11::text[]) AS reason,
+        unnest($12::uuid[]) AS reward_id
 ) AS t
 `
 
@@ -39,6 +40,7 @@ type CreateTransfersParams struct {
 	Ids            []uuid.UUID
 	ParticipantIds []uuid.UUID
 	Currencies     []string
+	RewardKinds    []string
 	FromKinds      []string
 	ToKinds        []string
 	Amounts        []int64
@@ -54,6 +56,7 @@ func (q *Queries) CreateTransfers(ctx context.Context, db DBTX, arg CreateTransf
 		arg.Ids,
 		arg.ParticipantIds,
 		arg.Currencies,
+		arg.RewardKinds,
 		arg.FromKinds,
 		arg.ToKinds,
 		arg.Amounts,
@@ -65,16 +68,17 @@ func (q *Queries) CreateTransfers(ctx context.Context, db DBTX, arg CreateTransf
 }
 
 const creditAccounts = `-- name: CreditAccounts :exec
-INSERT INTO ledger_accounts (workspace_id, participant_id, currency, kind, balance)
-SELECT $1::uuid, t.participant_id, t.currency, t.kind, t.amount
+INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance)
+SELECT $1::uuid, t.participant_id, t.currency, t.reward_kind, t.kind, t.amount
 FROM (
     SELECT
         unnest($2::uuid[]) AS participant_id,
         unnest($3::text[]) AS currency,
-        unnest($4::text[]) AS kind,
-        unnest($5::bigint[]) AS amount
+        unnest($4::text[]) AS reward_kind,
+        unnest($5::text[]) AS kind,
+        unnest($6::bigint[]) AS amount
 ) AS t
-ON CONFLICT (workspace_id, participant_id, currency, kind) DO UPDATE
+ON CONFLICT (workspace_id, participant_id, currency, reward_kind, kind) DO UPDATE
 SET balance = ledger_accounts.balance + EXCLUDED.balance
 `
 
@@ -82,6 +86,7 @@ type CreditAccountsParams struct {
 	WorkspaceID    uuid.UUID
 	ParticipantIds []uuid.UUID
 	Currencies     []string
+	RewardKinds    []string
 	Kinds          []string
 	Amounts        []int64
 }
@@ -93,6 +98,7 @@ func (q *Queries) CreditAccounts(ctx context.Context, db DBTX, arg CreditAccount
 		arg.WorkspaceID,
 		arg.ParticipantIds,
 		arg.Currencies,
+		arg.RewardKinds,
 		arg.Kinds,
 		arg.Amounts,
 	)
@@ -101,7 +107,8 @@ func (q *Queries) CreditAccounts(ctx context.Context, db DBTX, arg CreditAccount
 
 const debitAccount = `-- name: DebitAccount :exec
 UPDATE ledger_accounts SET balance = balance + $1
-WHERE workspace_id = $2 AND participant_id = $3 AND currency = $4 AND kind = $5
+WHERE workspace_id = $2 AND participant_id = $3 AND currency = $4 AND reward_kind = $5
+    AND kind = $6
 `
 
 type DebitAccountParams struct {
@@ -109,6 +116,7 @@ type DebitAccountParams struct {
 	WorkspaceID   uuid.UUID
 	ParticipantID uuid.UUID
 	Currency      string
+	RewardKind    string
 	Kind          string
 }
 
@@ -118,23 +126,25 @@ func (q *Queries) DebitAccount(ctx context.Context, db DBTX, arg DebitAccountPar
 		arg.WorkspaceID,
 		arg.ParticipantID,
 		arg.Currency,
+		arg.RewardKind,
 		arg.Kind,
 	)
 	return err
 }
 
 const getTrialBalance = `-- name: GetTrialBalance :many
-SELECT currency, kind, sum(balance)::bigint AS balance
+SELECT currency, reward_kind, kind, sum(balance)::bigint AS balance
 FROM ledger_accounts
 WHERE workspace_id = $1
-GROUP BY currency, kind
-ORDER BY currency, kind
+GROUP BY currency, reward_kind, kind
+ORDER BY currency, reward_kind, kind
 `
 
 type GetTrialBalanceRow struct {
-	Currency string
-	Kind     string
-	Balance  int64
+	Currency   string
+	RewardKind string
+	Kind       string
+	Balance    int64
 }
 
 func (q *Queries) GetTrialBalance(ctx context.Context, db DBTX, workspaceID uuid.UUID) ([]GetTrialBalanceRow, error) {
@@ -146,7 +156,12 @@ func (q *Queries) GetTrialBalance(ctx context.Context, db DBTX, workspaceID uuid
 	items := []GetTrialBalanceRow{}
 	for rows.Next() {
 		var i GetTrialBalanceRow
-		if err := rows.Scan(&i.Currency, &i.Kind, &i.Balance); err != nil {
+		if err := rows.Scan(
+			&i.Currency,
+			&i.RewardKind,
+			&i.Kind,
+			&i.Balance,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -158,27 +173,33 @@ func (q *Queries) GetTrialBalance(ctx context.Context, db DBTX, workspaceID uuid
 }
 
 const listAccounts = `-- name: ListAccounts :many
-SELECT workspace_id, participant_id, currency, kind, balance FROM ledger_accounts
+SELECT workspace_id, participant_id, currency, kind, balance, reward_kind FROM ledger_accounts
 WHERE workspace_id = $1
     AND ($2::uuid IS NULL OR participant_id = $2)
     AND ($3::text IS NULL OR currency = $3)
-    AND ($4::text IS NULL OR kind = $4)
+    AND ($4::text IS NULL OR reward_kind = $4)
+    AND ($5::text IS NULL OR kind = $5)
     AND (
-        $5::uuid IS NULL
-        OR (participant_id, currency, kind)
-        > ($5::uuid, $6::text, $7::text)
+        $6::uuid IS NULL
+        OR (participant_id, currency, reward_kind, kind)
+        > (
+            $6::uuid, $7::text, $8::text,
+            $9::text
+        )
     )
-ORDER BY participant_id, currency, kind
-LIMIT $8
+ORDER BY participant_id, currency, reward_kind, kind
+LIMIT $10
 `
 
 type ListAccountsParams struct {
 	WorkspaceID        uuid.UUID
 	ParticipantID      *uuid.UUID
 	Currency           *string
+	RewardKind         *string
 	Kind               *string
 	AfterParticipantID *uuid.UUID
 	AfterCurrency      *string
+	AfterRewardKind    *string
 	AfterKind          *string
 	PageLimit          int32
 }
@@ -188,9 +209,11 @@ func (q *Queries) ListAccounts(ctx context.Context, db DBTX, arg ListAccountsPar
 		arg.WorkspaceID,
 		arg.ParticipantID,
 		arg.Currency,
+		arg.RewardKind,
 		arg.Kind,
 		arg.AfterParticipantID,
 		arg.AfterCurrency,
+		arg.AfterRewardKind,
 		arg.AfterKind,
 		arg.PageLimit,
 	)
@@ -207,6 +230,7 @@ func (q *Queries) ListAccounts(ctx context.Context, db DBTX, arg ListAccountsPar
 			&i.Currency,
 			&i.Kind,
 			&i.Balance,
+			&i.RewardKind,
 		); err != nil {
 			return nil, err
 		}
@@ -219,9 +243,9 @@ func (q *Queries) ListAccounts(ctx context.Context, db DBTX, arg ListAccountsPar
 }
 
 const listBalances = `-- name: ListBalances :many
-SELECT workspace_id, participant_id, currency, kind, balance FROM ledger_accounts
+SELECT workspace_id, participant_id, currency, kind, balance, reward_kind FROM ledger_accounts
 WHERE workspace_id = $1 AND participant_id = $2
-ORDER BY currency, kind
+ORDER BY currency, reward_kind, kind
 `
 
 type ListBalancesParams struct {
@@ -244,6 +268,7 @@ func (q *Queries) ListBalances(ctx context.Context, db DBTX, arg ListBalancesPar
 			&i.Currency,
 			&i.Kind,
 			&i.Balance,
+			&i.RewardKind,
 		); err != nil {
 			return nil, err
 		}
@@ -256,7 +281,7 @@ func (q *Queries) ListBalances(ctx context.Context, db DBTX, arg ListBalancesPar
 }
 
 const listTransfers = `-- name: ListTransfers :many
-SELECT workspace_id, id, participant_id, currency, from_kind, to_kind, amount, recipe, reason, reward_id, created_at FROM ledger_transfers
+SELECT workspace_id, id, participant_id, currency, from_kind, to_kind, amount, recipe, reason, reward_id, created_at, reward_kind FROM ledger_transfers
 WHERE workspace_id = $1
     AND ($2::uuid IS NULL OR participant_id = $2)
     AND ($3::uuid IS NULL OR reward_id = $3)
@@ -304,6 +329,7 @@ func (q *Queries) ListTransfers(ctx context.Context, db DBTX, arg ListTransfersP
 			&i.Reason,
 			&i.RewardID,
 			&i.CreatedAt,
+			&i.RewardKind,
 		); err != nil {
 			return nil, err
 		}

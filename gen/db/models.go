@@ -138,16 +138,17 @@ type Event struct {
 	CreatedAt   time.Time
 }
 
-// One row is the balance of one kind of account of one participant in one currency: there is no account that all participants share, so none is hot.
+// One row is the balance of one kind of account of one participant in one currency and kind of reward, so that money and credit never mix: there is no account that all participants share, so none is hot.
 type LedgerAccount struct {
 	WorkspaceID   uuid.UUID
 	ParticipantID uuid.UUID
 	Currency      string
 	Kind          string
 	Balance       int64
+	RewardKind    string
 }
 
-// One row moves one positive amount from one account to another of the same participant and currency, so it balances by construction.
+// One row moves one positive amount from one account to another of the same participant, currency and kind of reward, so it balances by construction.
 type LedgerTransfer struct {
 	WorkspaceID   uuid.UUID
 	ID            uuid.UUID
@@ -160,6 +161,7 @@ type LedgerTransfer struct {
 	Reason        reason.Code
 	RewardID      uuid.UUID
 	CreatedAt     time.Time
+	RewardKind    string
 }
 
 // One row is a person of the integrator's system: referrer and referee are roles of it.

@@ -366,15 +366,16 @@ func (w *world) standing() {
 var invariants = map[string]string{
 	"referees have two live referrals": `SELECT count(*) FROM (SELECT 1 FROM referrals WHERE state NOT IN ('expired', 'rejected', 'superseded')
 		GROUP BY workspace_id, program_id, referee_id HAVING count(*) > 1) twice`,
-	"currencies do not sum to zero": `SELECT count(*) FROM (SELECT 1 FROM ledger_accounts GROUP BY workspace_id, currency HAVING sum(balance) <> 0) off`,
+	"currencies do not sum to zero": `SELECT count(*) FROM (SELECT 1 FROM ledger_accounts GROUP BY workspace_id, currency, reward_kind HAVING sum(balance) <> 0) off`,
 	"accounts differ from their transfers": `
 		SELECT count(*) FROM ledger_accounts a WHERE balance <> (
 			SELECT coalesce(sum(CASE WHEN to_kind = a.kind THEN amount ELSE -amount END), 0) FROM ledger_transfers t
-			WHERE t.workspace_id = a.workspace_id AND t.participant_id = a.participant_id AND t.currency = a.currency AND a.kind IN (from_kind, to_kind))`,
+			WHERE t.workspace_id = a.workspace_id AND t.participant_id = a.participant_id AND t.currency = a.currency
+				AND t.reward_kind = a.reward_kind AND a.kind IN (from_kind, to_kind))`,
 	"rewards are not in the books as they stand": `
-		SELECT count(*) FROM (SELECT workspace_id, participant_id, currency, sum(granted - reversed) AS owed FROM rewards GROUP BY 1, 2, 3) r
+		SELECT count(*) FROM (SELECT workspace_id, participant_id, currency, kind, sum(granted - reversed) AS owed FROM rewards GROUP BY 1, 2, 3, 4) r
 		WHERE owed <> (SELECT -balance FROM ledger_accounts a WHERE a.workspace_id = r.workspace_id
-			AND a.participant_id = r.participant_id AND a.currency = r.currency AND kind = 'expense')`,
+			AND a.participant_id = r.participant_id AND a.currency = r.currency AND a.reward_kind = r.kind AND a.kind = 'expense')`,
 	"conversions are reversed by more or less than their reversals took": `
 		SELECT count(*) FROM conversions c WHERE reversed_amount > amount
 			OR reversed_amount > 0 AND NOT EXISTS (SELECT FROM reversals r WHERE r.workspace_id = c.workspace_id AND r.source = c.source

@@ -59,7 +59,7 @@ type fault struct{ sql, tell string }
 
 // faults are planted as the superuser, one at a time.
 var faults = map[string][]fault{
-	"ledger_sums_to_zero": {{`UPDATE ledger_accounts SET balance = balance + 7 WHERE kind = 'pending'`, "EUR sums to"}},
+	"ledger_sums_to_zero": {{`UPDATE ledger_accounts SET balance = balance + 7 WHERE kind = 'pending'`, "EUR money sums to"}},
 	"balances_equal_transfers": {
 		{`UPDATE ledger_accounts SET balance = balance + 7 WHERE kind = 'available'`, "holds"},
 		{`DELETE FROM ledger_transfers WHERE recipe = 'mature'`, "its transfers make"},
@@ -75,7 +75,8 @@ var faults = map[string][]fault{
 	},
 	"transfers_follow_rewards": {
 		{`UPDATE ledger_transfers SET reward_id = (SELECT id FROM rewards WHERE rule_key = 'manual') WHERE recipe = 'accrue'`, "its reward"},
-		{`INSERT INTO ledger_accounts SELECT workspace_id, participant_id, 'USD', kind, 0 FROM ledger_accounts; UPDATE ledger_transfers SET currency = 'USD'`, "moves USD"},
+		{`INSERT INTO ledger_accounts SELECT workspace_id, participant_id, 'USD', kind, 0, reward_kind FROM ledger_accounts; UPDATE ledger_transfers SET currency = 'USD'`, "moves USD"},
+		{`INSERT INTO ledger_accounts SELECT DISTINCT workspace_id, participant_id, currency, kind, 0, 'points' FROM ledger_accounts; UPDATE ledger_transfers SET reward_kind = 'points'`, "points of"},
 	},
 	"one_live_referral": {
 		{`DROP INDEX referrals_referee_id_key;

@@ -59,8 +59,8 @@ func (r *recorder) transfer(w db.Reward, recipe, from, to string, amount int64, 
 		return
 	}
 	r.transfers = append(r.transfers, db.LedgerTransfer{
-		ID: newID(), ParticipantID: w.ParticipantID, Currency: w.Currency, FromKind: from, ToKind: to, Amount: amount,
-		Recipe: recipe, Reason: why, RewardID: w.ID,
+		ID: newID(), ParticipantID: w.ParticipantID, Currency: w.Currency, RewardKind: w.Kind, FromKind: from, ToKind: to,
+		Amount: amount, Recipe: recipe, Reason: why, RewardID: w.ID,
 	})
 }
 
@@ -106,6 +106,7 @@ func (r *recorder) flushTransfers(ctx context.Context) error {
 		p.Ids = append(p.Ids, t.ID)
 		p.ParticipantIds = append(p.ParticipantIds, t.ParticipantID)
 		p.Currencies = append(p.Currencies, t.Currency)
+		p.RewardKinds = append(p.RewardKinds, t.RewardKind)
 		p.FromKinds = append(p.FromKinds, t.FromKind)
 		p.ToKinds = append(p.ToKinds, t.ToKind)
 		p.Amounts = append(p.Amounts, t.Amount)
@@ -117,8 +118,8 @@ func (r *recorder) flushTransfers(ctx context.Context) error {
 }
 
 type account struct {
-	participant    uuid.UUID
-	currency, kind string
+	participant                uuid.UUID
+	currency, rewardKind, kind string
 }
 
 // flushAccounts moves the balances by the sum of the transfers, in ascending order of account, so that transactions that
@@ -127,15 +128,16 @@ type account struct {
 func (r *recorder) flushAccounts(ctx context.Context) error {
 	deltas := map[account]int64{}
 	for _, t := range r.transfers {
-		deltas[account{t.ParticipantID, t.Currency, t.FromKind}] -= t.Amount
-		deltas[account{t.ParticipantID, t.Currency, t.ToKind}] += t.Amount
+		deltas[account{t.ParticipantID, t.Currency, t.RewardKind, t.FromKind}] -= t.Amount
+		deltas[account{t.ParticipantID, t.Currency, t.RewardKind, t.ToKind}] += t.Amount
 	}
 	order := make([]account, 0, len(deltas))
 	for a := range deltas {
 		order = append(order, a)
 	}
 	slices.SortFunc(order, func(a, b account) int {
-		return cmp.Or(bytes.Compare(a.participant[:], b.participant[:]), cmp.Compare(a.currency, b.currency), cmp.Compare(a.kind, b.kind))
+		return cmp.Or(bytes.Compare(a.participant[:], b.participant[:]), cmp.Compare(a.currency, b.currency),
+			cmp.Compare(a.rewardKind, b.rewardKind), cmp.Compare(a.kind, b.kind))
 	})
 	credits := db.CreditAccountsParams{WorkspaceID: r.s.Workspace}
 	queueCredits := func() error {
@@ -151,6 +153,7 @@ func (r *recorder) flushAccounts(ctx context.Context) error {
 		if d == 0 || (d < 0) == (a.kind == expense) {
 			credits.ParticipantIds = append(credits.ParticipantIds, a.participant)
 			credits.Currencies = append(credits.Currencies, a.currency)
+			credits.RewardKinds = append(credits.RewardKinds, a.rewardKind)
 			credits.Kinds = append(credits.Kinds, a.kind)
 			credits.Amounts = append(credits.Amounts, d)
 			continue
@@ -159,7 +162,8 @@ func (r *recorder) flushAccounts(ctx context.Context) error {
 			return err
 		}
 		if err := r.e.q.DebitAccount(ctx, r.tx.Guard(), db.DebitAccountParams{
-			WorkspaceID: r.s.Workspace, ParticipantID: a.participant, Currency: a.currency, Kind: a.kind, Amount: d,
+			WorkspaceID: r.s.Workspace, ParticipantID: a.participant, Currency: a.currency, RewardKind: a.rewardKind,
+			Kind: a.kind, Amount: d,
 		}); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/problem"
 	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
+	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 	"github.com/grapevine-referrals/grapevine/internal/store"
@@ -44,9 +45,9 @@ func (e *Engine) CreateReward(ctx context.Context, tx *store.Tx, s Scope, n NewR
 	if h.current == nil {
 		return w, false, problem.StateNotAllowed.With("the program has no published version")
 	}
-	if n.Currency != h.program.Currency {
-		return w, false, problem.CurrencyMismatch.With("the program counts in " + h.program.Currency).
-			WithErrors([]problem.FieldError{{Pointer: "/currency", Message: "must be " + h.program.Currency}})
+	if counted := money.Kind(n.Kind).Currency(h.program.Currency); n.Currency != counted {
+		return w, false, problem.CurrencyMismatch.With("the program counts " + n.Kind + " in " + counted).
+			WithErrors([]problem.FieldError{{Pointer: "/currency", Message: "must be " + counted}})
 	}
 	cause := uuid.NewSHA1(h.program.ID, []byte("reward\x00"+n.ExternalID))
 	w, err = e.q.GetManualReward(ctx, tx.DB(), db.GetManualRewardParams{WorkspaceID: s.Workspace, CauseID: cause})
@@ -73,8 +74,12 @@ func (e *Engine) CreateReward(ctx context.Context, tx *store.Tx, s Scope, n NewR
 	return w, false, r.flush(ctx)
 }
 
-// countManual counts a reward that belongs to no history: for its program, on the day it was granted.
+// countManual counts a reward that belongs to no history: for its program, on the day it was granted, if it is in the program's
+// currency.
 func (r *recorder) countManual(h *history, w db.Reward, c counts) {
+	if w.Currency != h.program.Currency {
+		return
+	}
 	k := cell{program: w.ProgramID, day: calendar.Day(w.CreatedAt, h.zone), shard: int16(w.ParticipantID[15] % shards)}
 	r.counts[k] = r.counts[k].plus(c, 1)
 }

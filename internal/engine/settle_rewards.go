@@ -7,6 +7,7 @@ import (
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
@@ -124,7 +125,7 @@ func (r *recorder) grant(ctx context.Context, h *history, ref db.Referral, due s
 	w := db.Reward{
 		WorkspaceID: r.s.Workspace, ID: newID(), ProgramID: h.program.ID, ProgramVersionID: ref.ProgramVersionID, ReferralID: &ref.ID,
 		ParticipantID: k.participant, CauseKind: "referral", CauseID: k.cause, RuleKey: k.rule, Beneficiary: string(due.Rule.Beneficiary),
-		Kind: due.Rule.Kind, Currency: h.program.Currency, Granted: due.Granted, AvailableAt: due.AvailableAt, CreatedAt: r.s.Now,
+		Kind: due.Rule.Kind, Currency: money.Kind(due.Rule.Kind).Currency(h.program.Currency), Granted: due.Granted, AvailableAt: due.AvailableAt, CreatedAt: r.s.Now,
 	}
 	if due.Rule.Beneficiary == rules.Referrer {
 		w.Level = 1

@@ -15,8 +15,12 @@ func TestDefaultIsWhatTheContractStates(t *testing.T) {
 		"attribution": {"model": "last_touch", "window_seconds": 2592000, "code_precedence": "code", "require_consent": false},
 		"qualification": {"conversion_types": ["purchase"], "minimum_amount": 0, "window_seconds": 7776000, "revoke_on_reversal": true},
 		"rewards": [],
+		"milestones": [],
+		"levels": {"ceiling_basis_points": 10000, "ineligible": "skip"},
+		"budget": null,
 		"churn": null,
-		"codes_per_participant": 10
+		"codes_per_participant": 10,
+		"version_pin": "attribution"
 	}`
 	got, err := json.Marshal(rules.Default())
 	if err != nil {

@@ -79,10 +79,13 @@ func TestRandomLifecyclesAgreeToTheCent(t *testing.T) {
 	done.Wait()
 	total := map[string]int64{}
 	rows := w.do("GET", "/v1/ledger/trial-balance", nil).want(200, "balanced", true)
-	accounts, _ := rows.get("currencies.0.accounts").([]any)
-	for i := range accounts {
-		at := fmt.Sprintf("currencies.0.accounts.%d.", i)
-		total[rows.str(at+"kind")] = rows.num(at + "balance")
+	kinds, _ := rows.get("currencies").([]any)
+	for k := range kinds {
+		accounts, _ := rows.get(fmt.Sprintf("currencies.%d.accounts", k)).([]any)
+		for i := range accounts {
+			at := fmt.Sprintf("currencies.%d.accounts.%d.", k, i)
+			total[rows.str(at+"kind")] += rows.num(at + "balance")
+		}
 	}
 	if total["pending"]+total["available"] != referrer+referees || total["expense"] != -referrer-referees {
 		t.Errorf("the books hold %v, the model %d for referrers and %d for referees", total, referrer, referees)

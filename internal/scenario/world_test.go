@@ -257,12 +257,18 @@ func (w *world) participant(externalID string) string {
 	return w.do("GET", "/v1/participants?external_id="+externalID, nil).want(200).str("data.0.id")
 }
 
-// balance checks what somebody has pending and available.
+// balance checks what somebody has pending and available, of whatever kind.
 func (w *world) balance(who string, pending, available int64) {
 	w.t.Helper()
 	a := w.do("GET", "/v1/participants/"+w.participant(who)+"/balances", nil).want(200)
-	if a.num("data.0.pending") != pending || a.num("data.0.available") != available {
-		w.t.Errorf("%s has %d pending and %d available, want %d and %d", who, a.num("data.0.pending"), a.num("data.0.available"), pending, available)
+	var has [2]int64
+	rows, _ := a.get("data").([]any)
+	for i := range rows {
+		has[0] += a.num(fmt.Sprintf("data.%d.pending", i))
+		has[1] += a.num(fmt.Sprintf("data.%d.available", i))
+	}
+	if has != [2]int64{pending, available} {
+		w.t.Errorf("%s has %v pending and available, want %d and %d", who, has, pending, available)
 	}
 }
 

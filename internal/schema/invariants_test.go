@@ -39,7 +39,7 @@ const (
 	insertCode   = `INSERT INTO codes (workspace_id, id, program_id, participant_id, value, folded_value, state, uses, timeline, version, created_at) VALUES `
 	insertReward = `INSERT INTO rewards (workspace_id, id, program_id, program_version_id, participant_id, cause_kind, cause_id, rule_key, beneficiary,
 		level, kind, currency, granted, reversed, capped, state, reason, available_at, version, created_at) VALUES `
-	insertTransfer = `INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, from_kind, to_kind, amount, recipe, reason, reward_id,
+	insertTransfer = `INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, reward_kind, from_kind, to_kind, amount, recipe, reason, reward_id,
 		created_at) VALUES `
 	insertConversion = `INSERT INTO conversions (workspace_id, id, program_id, referee_id, source, external_id, type, amount, currency, reversed_amount,
 		state, reason, fingerprint, metadata, version, occurred_at, received_at) VALUES `
@@ -87,16 +87,21 @@ var attempts = []attempt{
 	{"reversed below zero", "", `UPDATE rewards SET reversed = reversed - 1 WHERE workspace_id = @w AND id = @reward`, 0, check},
 	{"a grant below zero", "",
 		insertReward + `(@w, @id, @program, @version, @b, 'manual', @id, 'r', 'referee', 0, 'money', 'USD', -5, 0, 0, 'pending', '', @now, 1, @now)`, 0, check},
+	{"points counted in a currency", "",
+		insertReward + `(@w, @id, @program, @version, @b, 'manual', @id, 'r', 'participant', 0, 'points', 'USD', 5, 0, 0, 'pending', '', @now, 1, @now)`, 0, check},
+	{"a reward of an unknown kind", "",
+		insertReward + `(@w, @id, @program, @version, @b, 'manual', @id, 'r', 'participant', 0, 'gift', 'XXX', 5, 0, 0, 'pending', '', @now, 1, @now)`, 0, check},
 	{"raising a grant", "", `UPDATE rewards SET granted = granted + 1 WHERE workspace_id = @w`, 0, forbidden},
 
 	// The ledger.
-	{"a transfer of nothing", "", insertTransfer + `(@w, @id, @a, 'USD', 'pending', 'available', 0, 'mature', '', @reward, @now)`, 0, check},
-	{"a transfer of less than nothing", "", insertTransfer + `(@w, @id, @a, 'USD', 'pending', 'available', -1, 'mature', '', @reward, @now)`, 0, check},
-	{"a transfer from an account to itself", "", insertTransfer + `(@w, @id, @a, 'USD', 'pending', 'pending', 1, 'mature', '', @reward, @now)`, 0, check},
-	{"a transfer to an account that does not exist", "", insertTransfer + `(@w, @id, @a, 'EUR', 'pending', 'available', 1, 'mature', '', @reward, @now)`, 0, foreignKey},
-	{"a transfer without an owner of accounts", "", insertTransfer + `(@w, @id, @c, 'USD', 'pending', 'available', 1, 'mature', '', @reward, @now)`, 0, foreignKey},
-	{"a transfer by an unknown recipe", "", insertTransfer + `(@w, @id, @a, 'USD', 'pending', 'available', 1, 'gift', '', @reward, @now)`, 0, check},
-	{"a transfer for no reward", "", insertTransfer + `(@w, @id, @a, 'USD', 'pending', 'available', 1, 'mature', '', NULL, @now)`, 0, notNull},
+	{"a transfer of nothing", "", insertTransfer + `(@w, @id, @a, 'USD', 'money', 'pending', 'available', 0, 'mature', '', @reward, @now)`, 0, check},
+	{"a transfer of less than nothing", "", insertTransfer + `(@w, @id, @a, 'USD', 'money', 'pending', 'available', -1, 'mature', '', @reward, @now)`, 0, check},
+	{"a transfer from an account to itself", "", insertTransfer + `(@w, @id, @a, 'USD', 'money', 'pending', 'pending', 1, 'mature', '', @reward, @now)`, 0, check},
+	{"a transfer to an account that does not exist", "", insertTransfer + `(@w, @id, @a, 'EUR', 'money', 'pending', 'available', 1, 'mature', '', @reward, @now)`, 0, foreignKey},
+	{"a transfer out of the account of another kind of reward", "", insertTransfer + `(@w, @id, @a, 'USD', 'credit', 'pending', 'available', 1, 'mature', '', @reward, @now)`, 0, foreignKey},
+	{"a transfer without an owner of accounts", "", insertTransfer + `(@w, @id, @c, 'USD', 'money', 'pending', 'available', 1, 'mature', '', @reward, @now)`, 0, foreignKey},
+	{"a transfer by an unknown recipe", "", insertTransfer + `(@w, @id, @a, 'USD', 'money', 'pending', 'available', 1, 'gift', '', @reward, @now)`, 0, check},
+	{"a transfer for no reward", "", insertTransfer + `(@w, @id, @a, 'USD', 'money', 'pending', 'available', 1, 'mature', '', NULL, @now)`, 0, notNull},
 	{"pending below zero", "", `UPDATE ledger_accounts SET balance = balance - 300 WHERE workspace_id = @w AND currency = 'USD' AND kind = 'pending'`, 3, check},
 	{"reserved below zero", "", `UPDATE ledger_accounts SET balance = -1 WHERE workspace_id = @w AND kind = 'reserved'`, 0, check},
 	{"cash below zero", "", `UPDATE ledger_accounts SET balance = -1 WHERE workspace_id = @w AND kind = 'cash'`, 0, check},
@@ -104,8 +109,9 @@ var attempts = []attempt{
 	{"redeemed below zero", "", `UPDATE ledger_accounts SET balance = -1 WHERE workspace_id = @w AND kind = 'redeemed'`, 0, check},
 	{"expense above zero", "", `UPDATE ledger_accounts SET balance = balance + 400 WHERE workspace_id = @w AND kind = 'expense'`, 2, check},
 	{"available below zero, which is carried forward", "", `UPDATE ledger_accounts SET balance = balance - 1 WHERE workspace_id = @w AND kind = 'available'`, all, ""},
-	{"the same account twice", "", `INSERT INTO ledger_accounts (workspace_id, participant_id, currency, kind, balance) VALUES (@w, @c, 'USD', 'pending', 0)`, 1, unique},
-	{"an account of an unknown kind", "", `INSERT INTO ledger_accounts (workspace_id, participant_id, currency, kind, balance) VALUES (@w, @c, 'USD', 'gift', 0)`, 0, check},
+	{"the same account twice", "", `INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance) VALUES (@w, @c, 'USD', 'money', 'pending', 0)`, 1, unique},
+	{"an account of an unknown kind", "", `INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance) VALUES (@w, @c, 'USD', 'money', 'gift', 0)`, 0, check},
+	{"an account of an unknown kind of reward", "", `INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance) VALUES (@w, @c, 'USD', 'gift', 'pending', 0)`, 0, check},
 
 	// Facts.
 	{"the same conversion twice", "",

@@ -120,6 +120,55 @@ func TestMigrationsUpDownUp(t *testing.T) {
 	}
 }
 
+// What the ledger held before kinds of rewards were told apart is split by the rewards of its transfers, and added up on the way back.
+func TestLedgerIsSplitByKind(t *testing.T) {
+	t.Parallel()
+	url := dbtest.Empty(t)
+	m := migrator(t, url)
+	conn := dbtest.Connect(t, url, "")
+	to := func(version uint) {
+		if err := m.Migrate(version); err != nil {
+			t.Fatalf("to %d: %v", version, err)
+		}
+	}
+	balances := func(columns string) string {
+		var told string
+		sql := "SELECT string_agg(concat_ws(' ', " + columns + ", balance), ', ' ORDER BY " + columns + ") FROM ledger_accounts"
+		if err := conn.QueryRow(t.Context(), sql).Scan(&told); err != nil {
+			t.Fatal(err)
+		}
+		return told
+	}
+	to(9)
+	const w, version = "'01900000-0000-7000-8000-000000000001'::uuid", "'01900000-0000-7000-8000-000000000002'::uuid"
+	for _, sql := range []string{
+		`SET session_replication_role = replica`, // none of these needs a program here
+		`INSERT INTO participants (workspace_id, id, external_id, state, metadata, version, created_at) VALUES (` + w + `, ` + version + `, 'p', 'active', '{}', 1, now())`,
+		`INSERT INTO rewards (workspace_id, id, program_id, program_version_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind,
+			currency, granted, reversed, capped, state, reason, available_at, version, created_at)
+		SELECT ` + w + `, ('01900000-0000-7000-8000-00000000001' || n)::uuid, ` + version + `, ` + version + `, ` + version + `, 'manual', gen_random_uuid(), 'manual',
+			'participant', 0, (ARRAY['money', 'credit'])[n], 'USD', n * 100, 0, 0, 'pending', 'MANUAL', now(), 1, now() FROM generate_series(1, 2) AS n`,
+		`INSERT INTO ledger_accounts (workspace_id, participant_id, currency, kind, balance)
+		VALUES (` + w + `, ` + version + `, 'USD', 'expense', -300), (` + w + `, ` + version + `, 'USD', 'pending', 300)`,
+		`INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, from_kind, to_kind, amount, recipe, reason, reward_id, created_at)
+		SELECT workspace_id, gen_random_uuid(), participant_id, currency, 'expense', 'pending', granted, 'accrue', 'MANUAL', id, now() FROM rewards`,
+		`SET session_replication_role = origin`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	before := balances("currency, kind")
+	to(10)
+	if got := balances("currency, reward_kind, kind"); got != "USD credit expense -200, USD credit pending 200, USD money expense -100, USD money pending 100" {
+		t.Errorf("split: %s", got)
+	}
+	to(9)
+	if got := balances("currency, kind"); got != before {
+		t.Errorf("added up again: %s, want %s", got, before)
+	}
+}
+
 func migrator(t *testing.T, url string) *migrate.Migrate {
 	t.Helper()
 	files, err := iofs.New(migrations.FS, ".")

@@ -61,11 +61,11 @@ var worldRows = []string{
 		beneficiary, level, kind, currency, granted, reversed, capped, state, reason, available_at, version, created_at)
 	 VALUES (@w, @reward, @program, @version, @referral, @conversion, @a, 'conversion', @conversion, 'r', 'referrer', 1, 'money', 'USD', 1000, 0, 0,
 		'pending', 'GRANTED', @now, 1, @now)`,
-	`INSERT INTO ledger_accounts (workspace_id, participant_id, currency, kind, balance)
-	 VALUES (@w, @a, 'USD', 'expense', -1000), (@w, @a, 'USD', 'pending', 1000), (@w, @a, 'USD', 'available', 0), (@w, @a, 'USD', 'reserved', 0),
-		(@w, @a, 'USD', 'cash', 0), (@w, @a, 'USD', 'breakage', 0), (@w, @a, 'USD', 'redeemed', 0), (@w, @a, 'EUR', 'pending', 0)`,
-	`INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, from_kind, to_kind, amount, recipe, reason, reward_id, created_at)
-	 VALUES (@w, @transfer, @a, 'USD', 'expense', 'pending', 1000, 'accrue', 'GRANTED', @reward, @now)`,
+	`INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance)
+	 VALUES (@w, @a, 'USD', 'money', 'expense', -1000), (@w, @a, 'USD', 'money', 'pending', 1000), (@w, @a, 'USD', 'money', 'available', 0), (@w, @a, 'USD', 'money', 'reserved', 0),
+		(@w, @a, 'USD', 'money', 'cash', 0), (@w, @a, 'USD', 'money', 'breakage', 0), (@w, @a, 'USD', 'money', 'redeemed', 0), (@w, @a, 'EUR', 'money', 'pending', 0)`,
+	`INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, reward_kind, from_kind, to_kind, amount, recipe, reason, reward_id, created_at)
+	 VALUES (@w, @transfer, @a, 'USD', 'money', 'expense', 'pending', 1000, 'accrue', 'GRANTED', @reward, @now)`,
 	`INSERT INTO events (workspace_id, id, type, subject_type, subject_id, data, created_at) VALUES (@w, @event, 't', 's', @program, '{}', @now)`,
 	`INSERT INTO program_days (workspace_id, program_id, day, shard) VALUES (@w, @program, @today, 0)`,
 	`INSERT INTO referrer_days (workspace_id, participant_id, program_id, day, shard) VALUES (@w, @a, @program, @today, 0)`,

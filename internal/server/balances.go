@@ -10,7 +10,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
-// GetParticipantBalances reads what stands for a participant, per currency.
+// GetParticipantBalances reads what stands for a participant, per currency and kind of reward.
 func (h handlers) GetParticipantBalances(ctx context.Context, req api.GetParticipantBalancesRequestObject) (api.GetParticipantBalancesResponseObject, error) {
 	ws := h.scope(ctx).Workspace
 	if err := h.knowParticipant(ctx, ws, req.ParticipantID); err != nil {
@@ -29,13 +29,13 @@ func (h handlers) knowParticipant(ctx context.Context, ws, id uuid.UUID) error {
 	return store.OrNotFound(err, "the participant")
 }
 
-// toBalances groups accounts that are ordered by currency. Where the money comes from is not the participant's.
+// toBalances groups accounts that are ordered by currency and kind of reward. Where the money comes from is not the participant's.
 func toBalances(rows []db.LedgerAccount) []api.Balance {
 	out := []api.Balance{}
 	for _, r := range rows {
-		n := len(out)
-		if n == 0 || out[n-1].Currency != r.Currency {
-			out = append(out, api.Balance{Currency: r.Currency})
+		n, kind := len(out), api.RewardKind(r.RewardKind)
+		if n == 0 || out[n-1].Currency != r.Currency || out[n-1].RewardKind != kind {
+			out = append(out, api.Balance{Currency: r.Currency, RewardKind: kind})
 			n++
 		}
 		b := &out[n-1]
@@ -101,8 +101,8 @@ func entriesAfter(rows []db.LedgerTransfer, after *statementPosition) []api.Stat
 				continue
 			}
 			out = append(out, api.StatementEntry{
-				TransferID: r.ID, Kind: kind, Amount: side.amount, Currency: r.Currency, RewardID: orNull(&r.RewardID),
-				Reason: toReason(r.Reason), At: r.CreatedAt.UTC(),
+				TransferID: r.ID, Kind: kind, Amount: side.amount, Currency: r.Currency,
+				RewardKind: api.RewardKind(r.RewardKind), RewardID: orNull(&r.RewardID), Reason: toReason(r.Reason), At: r.CreatedAt.UTC(),
 			})
 			if after != nil && *after == (statementPosition{r.ID, side.kind}) {
 				out = out[:0]

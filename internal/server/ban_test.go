@@ -51,10 +51,11 @@ func (c caller) ban(id uuid.UUID) (*client.BanParticipantResult, error) {
 func (w *world) agree() {
 	w.Helper()
 	for what, sql := range map[string]string{
-		"currencies that do not add up to zero": `SELECT count(*) FROM (SELECT 1 FROM ledger_accounts GROUP BY workspace_id, currency HAVING sum(balance) <> 0) AS t`,
+		"currencies that do not add up to zero": `SELECT count(*) FROM (SELECT 1 FROM ledger_accounts GROUP BY workspace_id, currency, reward_kind HAVING sum(balance) <> 0) AS t`,
 		"accounts that are not the sum of their transfers": `SELECT count(*) FROM ledger_accounts a WHERE balance <> (
 			SELECT coalesce(sum(CASE WHEN a.kind = t.to_kind THEN amount ELSE -amount END), 0) FROM ledger_transfers t
-			WHERE t.workspace_id = a.workspace_id AND t.participant_id = a.participant_id AND t.currency = a.currency AND a.kind IN (t.to_kind, t.from_kind))`,
+			WHERE t.workspace_id = a.workspace_id AND t.participant_id = a.participant_id AND t.currency = a.currency AND a.reward_kind = t.reward_kind
+				AND a.kind IN (t.to_kind, t.from_kind))`,
 		"participants whose unpaid rewards are not their balance": `SELECT count(*) FROM participants p WHERE
 			(SELECT coalesce(sum(balance), 0) FROM ledger_accounts a WHERE a.workspace_id = p.workspace_id AND a.participant_id = p.id AND a.kind IN ('pending', 'available')) <>
 			(SELECT coalesce(sum(CASE WHEN w.state = 'paid' THEN -reversed ELSE granted - reversed END), 0) FROM rewards w WHERE w.workspace_id = p.workspace_id AND w.participant_id = p.id)`,
@@ -88,9 +89,9 @@ func (w *world) pay(reward uuid.UUID) {
 	owner := w.database.Owner(w)
 	for _, sql := range []string{
 		`UPDATE rewards SET state = 'paid', version = version + 1 WHERE id = $1`,
-		`INSERT INTO ledger_accounts SELECT workspace_id, participant_id, currency, 'cash', granted FROM rewards WHERE id = $1`,
-		`UPDATE ledger_accounts a SET balance = balance - granted FROM rewards w WHERE w.id = $1 AND a.participant_id = w.participant_id AND a.kind = 'available'`,
-		`INSERT INTO ledger_transfers SELECT workspace_id, gen_random_uuid(), participant_id, currency, 'available', 'cash', granted, 'pay', reason, id, created_at FROM rewards WHERE id = $1`,
+		`INSERT INTO ledger_accounts SELECT workspace_id, participant_id, currency, 'cash', granted, kind FROM rewards WHERE id = $1`,
+		`UPDATE ledger_accounts a SET balance = balance - granted FROM rewards w WHERE w.id = $1 AND a.participant_id = w.participant_id AND a.reward_kind = w.kind AND a.kind = 'available'`,
+		`INSERT INTO ledger_transfers SELECT workspace_id, gen_random_uuid(), participant_id, currency, 'available', 'cash', granted, 'pay', reason, id, created_at, kind FROM rewards WHERE id = $1`,
 	} {
 		if _, err := owner.Exec(w.Context(), sql, reward); err != nil {
 			w.Fatal(err)

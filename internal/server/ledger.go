@@ -10,10 +10,10 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/db"
 )
 
-// accountPosition is where a page of accounts ends: by participant, currency and kind.
+// accountPosition is where a page of accounts ends: by participant, currency, kind of reward and kind.
 type accountPosition struct {
-	ParticipantID  uuid.UUID
-	Currency, Kind string
+	ParticipantID              uuid.UUID
+	Currency, RewardKind, Kind string
 }
 
 // ListLedgerAccounts lists accounts with their balances.
@@ -24,23 +24,25 @@ func (h handlers) ListLedgerAccounts(ctx context.Context, req api.ListLedgerAcco
 	}
 	ws := h.scope(ctx).Workspace
 	p := db.ListAccountsParams{
-		WorkspaceID: ws, ParticipantID: req.Params.ParticipantID, Currency: req.Params.Currency, Kind: filter(req.Params.Kind),
-		PageLimit: most + 1,
+		WorkspaceID: ws, ParticipantID: req.Params.ParticipantID, Currency: req.Params.Currency,
+		RewardKind: filter(req.Params.RewardKind), Kind: filter(req.Params.Kind), PageLimit: most + 1,
 	}
 	if after != nil {
-		p.AfterParticipantID, p.AfterCurrency, p.AfterKind = &after.ParticipantID, &after.Currency, &after.Kind
+		p.AfterParticipantID, p.AfterCurrency = &after.ParticipantID, &after.Currency
+		p.AfterRewardKind, p.AfterKind = &after.RewardKind, &after.Kind
 	}
 	rows, err := h.q.ListAccounts(ctx, h.store.DB(ws), p)
 	if err != nil {
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.LedgerAccount) accountPosition {
-		return accountPosition{r.ParticipantID, r.Currency, r.Kind}
+		return accountPosition{r.ParticipantID, r.Currency, r.RewardKind, r.Kind}
 	})
 	page := api.LedgerAccountPage{Data: []api.LedgerAccount{}, NextCursor: next, HasMore: !next.IsNull()}
 	for _, r := range rows {
 		page.Data = append(page.Data, api.LedgerAccount{
-			ParticipantID: r.ParticipantID, Currency: r.Currency, Kind: api.AccountKind(r.Kind), Balance: r.Balance,
+			ParticipantID: r.ParticipantID, Currency: r.Currency, RewardKind: api.RewardKind(r.RewardKind), Kind: api.AccountKind(r.Kind),
+			Balance: r.Balance,
 		})
 	}
 	return api.ListLedgerAccounts200JSONResponse{Body: page}, nil
@@ -64,7 +66,7 @@ func (h handlers) ListTransfers(ctx context.Context, req api.ListTransfersReques
 	for _, r := range rows {
 		page.Data = append(page.Data, api.Transfer{
 			ID: r.ID, ParticipantID: r.ParticipantID, RewardID: orNull(&r.RewardID), Currency: r.Currency,
-			FromKind: api.AccountKind(r.FromKind), ToKind: api.AccountKind(r.ToKind), Amount: r.Amount, Reason: toReason(r.Reason),
+			RewardKind: api.RewardKind(r.RewardKind), FromKind: api.AccountKind(r.FromKind), ToKind: api.AccountKind(r.ToKind), Amount: r.Amount, Reason: toReason(r.Reason),
 			CreatedAt: r.CreatedAt.UTC(),
 		})
 	}
@@ -81,13 +83,13 @@ func (h handlers) GetTrialBalance(ctx context.Context, _ api.GetTrialBalanceRequ
 	return api.GetTrialBalance200JSONResponse{Body: toTrialBalance(rows)}, nil
 }
 
-// toTrialBalance groups sums that are ordered by currency.
+// toTrialBalance groups sums that are ordered by currency and kind of reward.
 func toTrialBalance(rows []db.GetTrialBalanceRow) api.TrialBalance {
 	out := api.TrialBalance{Balanced: true, Currencies: []api.TrialBalanceCurrency{}}
 	for _, r := range rows {
-		n := len(out.Currencies)
-		if n == 0 || out.Currencies[n-1].Currency != r.Currency {
-			out.Currencies = append(out.Currencies, api.TrialBalanceCurrency{Currency: r.Currency})
+		n, kind := len(out.Currencies), api.RewardKind(r.RewardKind)
+		if n == 0 || out.Currencies[n-1].Currency != r.Currency || out.Currencies[n-1].RewardKind != kind {
+			out.Currencies = append(out.Currencies, api.TrialBalanceCurrency{Currency: r.Currency, RewardKind: kind})
 			n++
 		}
 		c := &out.Currencies[n-1]

@@ -57,10 +57,10 @@ func TestBalancesAndStatementTellTheSame(t *testing.T) {
 	t.Parallel()
 	p := earned(t)
 	bob := p.participant("bob").ID
-	if got := p.balance(p.alice.ParticipantID); got != (client.Balance{Currency: "USD", Pending: 1_000, Available: 1_200}) {
+	if got := p.balance(p.alice.ParticipantID); got != (client.Balance{Currency: "USD", RewardKind: "money", Pending: 1_000, Available: 1_200}) {
 		t.Errorf("Alice has %+v", got)
 	}
-	if got := p.balance(bob); got != (client.Balance{Currency: "USD", Available: 1_000}) {
+	if got := p.balance(bob); got != (client.Balance{Currency: "USD", RewardKind: "credit", Available: 1_000}) {
 		t.Errorf("Bob has %+v", got)
 	}
 	whole := p.statement(p.alice.ParticipantID, 200)
@@ -94,7 +94,11 @@ func TestTheBooksOfTheWorkspace(t *testing.T) {
 	bob, alice := p.participant("bob").ID, p.alice.ParticipantID
 	trial := must[*client.GetTrialBalanceResult](t)(p.GetTrialBalanceWithResponse(t.Context())).JSON200
 	if got := fmt.Sprint(*trial); got != fmt.Sprint(client.TrialBalance{Balanced: true, Currencies: []client.TrialBalanceCurrency{{
-		Currency: "USD", Accounts: []client.TrialBalanceAccount{{Balance: 2_200, Kind: "available"}, {Balance: -3_200, Kind: "expense"}, {Balance: 1_000, Kind: "pending"}},
+		Currency: "USD", RewardKind: "credit",
+		Accounts: []client.TrialBalanceAccount{{Balance: 1_000, Kind: "available"}, {Balance: -1_000, Kind: "expense"}, {Balance: 0, Kind: "pending"}},
+	}, {
+		Currency: "USD", RewardKind: "money",
+		Accounts: []client.TrialBalanceAccount{{Balance: 1_200, Kind: "available"}, {Balance: -2_200, Kind: "expense"}, {Balance: 1_000, Kind: "pending"}},
 	}}}) {
 		t.Errorf("the trial balance is %s", got)
 	}
@@ -111,17 +115,20 @@ func TestTheBooksOfTheWorkspace(t *testing.T) {
 				t.Fatal(err)
 			}
 			who := map[uuid.UUID]string{alice: "alice", bob: "bob"}[a.ParticipantID]
-			told = append(told, fmt.Sprintf("%s %s %s %d", who, a.Currency, a.Kind, a.Balance))
+			told = append(told, fmt.Sprintf("%s %s %s %s %d", who, a.Currency, a.RewardKind, a.Kind, a.Balance))
 		}
 		return told
 	}
-	all := "[alice USD available 1200 alice USD expense -2200 alice USD pending 1000 bob USD available 1000 bob USD expense -1000 bob USD pending 0]"
+	all := "[alice USD money available 1200 alice USD money expense -2200 alice USD money pending 1000 " +
+		"bob USD credit available 1000 bob USD credit expense -1000 bob USD credit pending 0]"
 	for size := range int64(4) {
 		if got := fmt.Sprint(accounts(client.ListLedgerAccountsParams{Limit: ptr(size + 1)})); got != all {
 			t.Errorf("accounts in pages of %d: %s", size+1, got)
 		}
 	}
-	if got := fmt.Sprint(accounts(client.ListLedgerAccountsParams{ParticipantID: &bob, Kind: ptr(client.AccountKindAvailable), Currency: ptr("USD")})); got != "[bob USD available 1000]" {
+	if got := fmt.Sprint(accounts(client.ListLedgerAccountsParams{
+		Kind: ptr(client.AccountKindAvailable), Currency: ptr("USD"), RewardKind: ptr(client.RewardKindCredit),
+	})); got != "[bob USD credit available 1000]" {
 		t.Errorf("filtered accounts: %s", got)
 	}
 	transfers := must[*client.ListTransfersResult](t)(p.ListTransfersWithResponse(t.Context(), &client.ListTransfersParams{ParticipantID: &bob})).JSON200.Data

@@ -1,34 +1,37 @@
 -- name: CreditAccounts :exec
 -- Adds to accounts, making them where they are missing. Only for amounts that an empty account may take: the check on the
 -- balance judges the proposed row before the conflict is found.
-INSERT INTO ledger_accounts (workspace_id, participant_id, currency, kind, balance)
-SELECT @workspace_id::uuid, t.participant_id, t.currency, t.kind, t.amount
+INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance)
+SELECT @workspace_id::uuid, t.participant_id, t.currency, t.reward_kind, t.kind, t.amount
 FROM (
     SELECT
         unnest(@participant_ids::uuid[]) AS participant_id,
         unnest(@currencies::text[]) AS currency,
+        unnest(@reward_kinds::text[]) AS reward_kind,
         unnest(@kinds::text[]) AS kind,
         unnest(@amounts::bigint[]) AS amount
 ) AS t
-ON CONFLICT (workspace_id, participant_id, currency, kind) DO UPDATE
+ON CONFLICT (workspace_id, participant_id, currency, reward_kind, kind) DO UPDATE
 SET balance = ledger_accounts.balance + EXCLUDED.balance;
 
 -- name: DebitAccount :exec
 UPDATE ledger_accounts SET balance = balance + @amount
-WHERE workspace_id = @workspace_id AND participant_id = @participant_id AND currency = @currency AND kind = @kind;
+WHERE workspace_id = @workspace_id AND participant_id = @participant_id AND currency = @currency AND reward_kind = @reward_kind
+    AND kind = @kind;
 
 -- name: CreateTransfers :exec
 INSERT INTO ledger_transfers (
-    workspace_id, id, participant_id, currency, from_kind, to_kind, amount, recipe, reason, reward_id, created_at
+    workspace_id, id, participant_id, currency, reward_kind, from_kind, to_kind, amount, recipe, reason, reward_id, created_at
 )
 SELECT
-    @workspace_id::uuid, t.id, t.participant_id, t.currency, t.from_kind, t.to_kind, t.amount, t.recipe, t.reason, t.reward_id,
-    @created_at::timestamptz
+    @workspace_id::uuid, t.id, t.participant_id, t.currency, t.reward_kind, t.from_kind, t.to_kind, t.amount, t.recipe, t.reason,
+    t.reward_id, @created_at::timestamptz
 FROM (
     SELECT
         unnest(@ids::uuid[]) AS id,
         unnest(@participant_ids::uuid[]) AS participant_id,
         unnest(@currencies::text[]) AS currency,
+        unnest(@reward_kinds::text[]) AS reward_kind,
         unnest(@from_kinds::text[]) AS from_kind,
         unnest(@to_kinds::text[]) AS to_kind,
         unnest(@amounts::bigint[]) AS amount,
@@ -42,13 +45,17 @@ SELECT * FROM ledger_accounts
 WHERE workspace_id = @workspace_id
     AND (sqlc.narg('participant_id')::uuid IS NULL OR participant_id = sqlc.narg('participant_id'))
     AND (sqlc.narg('currency')::text IS NULL OR currency = sqlc.narg('currency'))
+    AND (sqlc.narg('reward_kind')::text IS NULL OR reward_kind = sqlc.narg('reward_kind'))
     AND (sqlc.narg('kind')::text IS NULL OR kind = sqlc.narg('kind'))
     AND (
         sqlc.narg('after_participant_id')::uuid IS NULL
-        OR (participant_id, currency, kind)
-        > (sqlc.narg('after_participant_id')::uuid, sqlc.narg('after_currency')::text, sqlc.narg('after_kind')::text)
+        OR (participant_id, currency, reward_kind, kind)
+        > (
+            sqlc.narg('after_participant_id')::uuid, sqlc.narg('after_currency')::text, sqlc.narg('after_reward_kind')::text,
+            sqlc.narg('after_kind')::text
+        )
     )
-ORDER BY participant_id, currency, kind
+ORDER BY participant_id, currency, reward_kind, kind
 LIMIT @page_limit;
 
 -- name: ListTransfers :many
@@ -65,11 +72,11 @@ LIMIT @page_limit;
 -- name: ListBalances :many
 SELECT * FROM ledger_accounts
 WHERE workspace_id = @workspace_id AND participant_id = @participant_id
-ORDER BY currency, kind;
+ORDER BY currency, reward_kind, kind;
 
 -- name: GetTrialBalance :many
-SELECT currency, kind, sum(balance)::bigint AS balance
+SELECT currency, reward_kind, kind, sum(balance)::bigint AS balance
 FROM ledger_accounts
 WHERE workspace_id = @workspace_id
-GROUP BY currency, kind
-ORDER BY currency, kind;
+GROUP BY currency, reward_kind, kind
+ORDER BY currency, reward_kind, kind;

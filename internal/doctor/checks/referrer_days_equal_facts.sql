@@ -41,7 +41,7 @@ WITH facts AS (
             w.workspace_id, w.participant_id, w.program_id, (coalesce(c.occurred_at, r.attributed_at) AT TIME ZONE p.time_zone)::date,
             0, 0, 0, 0, 0, 0, 0, 0, 0, w.granted, w.reversed
         FROM rewards AS w
-        JOIN programs AS p ON p.workspace_id = w.workspace_id AND p.id = w.program_id
+        JOIN programs AS p ON p.workspace_id = w.workspace_id AND p.id = w.program_id AND p.currency = w.currency
         LEFT JOIN conversions AS c ON c.workspace_id = w.workspace_id AND c.id = w.cause_id
         JOIN referrals AS r ON r.workspace_id = w.workspace_id AND r.id = w.referral_id
         WHERE w.beneficiary = 'referrer'

@@ -8,7 +8,7 @@ import (
 // digits are the decimal places of currencies that do not have two, by ISO 4217.
 var digits = map[string]int{
 	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0, "UYI": 0, "VND": 0,
-	"VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+	"VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0, NoCurrency: 0,
 	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
 	"CLF": 4, "UYW": 4,
 }

@@ -1323,7 +1323,7 @@ export const explainReward = <ThrowOnError extends boolean = false>(options: Opt
 /**
  * List accounts
  *
- * Lists accounts with their balances, by participant, currency and kind.
+ * Lists accounts with their balances, by participant, currency, kind of reward and kind of account.
  */
 export const listLedgerAccounts = <ThrowOnError extends boolean = false>(options?: Options<ListLedgerAccountsData, ThrowOnError>): RequestResult<ListLedgerAccountsResponses, ListLedgerAccountsErrors, ThrowOnError> => (options?.client ?? client).get<ListLedgerAccountsResponses, ListLedgerAccountsErrors, ThrowOnError>({
     security: [{
@@ -1353,7 +1353,7 @@ export const listTransfers = <ThrowOnError extends boolean = false>(options?: Op
 /**
  * Read the trial balance
  *
- * Adds up all accounts of the workspace, per currency. Each currency adds up to zero.
+ * Adds up all accounts of the workspace, per currency and kind of reward. Each adds up to zero.
  */
 export const getTrialBalance = <ThrowOnError extends boolean = false>(options?: Options<GetTrialBalanceData, ThrowOnError>): RequestResult<GetTrialBalanceResponses, GetTrialBalanceErrors, ThrowOnError> => (options?.client ?? client).get<GetTrialBalanceResponses, GetTrialBalanceErrors, ThrowOnError>({
     security: [{

@@ -403,9 +403,9 @@ export type RewardTriggers = Array<RewardTrigger>;
 export type RuleBeneficiary = 'referrer' | 'referee';
 
 /**
- * Whether the reward is money to be paid out or credit to be redeemed.
+ * What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
  */
-export type RewardKind = 'money' | 'credit';
+export type RewardKind = 'money' | 'credit' | 'points' | 'coupon' | 'custom';
 
 /**
  * `fixed` is an amount in minor units of the currency of the program; `basis_points` is a share of the conversion, where 10000 is the whole.
@@ -632,7 +632,8 @@ export type Count = number;
  * - `qualified`: referrals that are qualified, or were and are churned now, on the day of their qualifying conversion
  * - `conversions`: conversions that count for a referral; `revenue`: their amounts; `reversed_revenue`: what reversals
  * took of them, on the day of the conversion
- * - `rewards_granted`, `rewards_reversed`: amounts of rewards, on the day of what caused them
+ * - `rewards_granted`, `rewards_reversed`: amounts of rewards in the currency of the program, which are money and credit, on
+ * the day of what caused them
  *
  */
 export type StatisticsCounts = {
@@ -785,10 +786,11 @@ export type ActionReason = {
 export type SignedAmount = number;
 
 /**
- * What stands for a participant in one currency. `available` is negative after a clawback.
+ * What stands for a participant in one currency and kind of reward, for money and credit never mix. `available` is negative after a clawback.
  */
 export type Balance = {
     currency: Currency;
+    reward_kind: RewardKind;
     pending: SignedAmount;
     available: SignedAmount;
     reserved: SignedAmount;
@@ -798,7 +800,7 @@ export type Balance = {
 };
 
 /**
- * Balances of a participant, one per currency, by currency.
+ * Balances of a participant, one per currency and kind of reward, in that order.
  */
 export type BalanceList = {
     participant_id: Id;
@@ -828,13 +830,14 @@ export type StatementEntry = {
     kind: AccountKind;
     amount: SignedAmount;
     currency: Currency;
+    reward_kind: RewardKind;
     reward_id: NullableId;
     reason: ReasonCode;
     at: Timestamp;
 };
 
 /**
- * One page of a statement, newest first: each transfer as it changed the pending, available and reserved balances, so that the entries of a kind add up to its balance.
+ * One page of a statement, newest first: each transfer as it changed the pending, available and reserved balances, so that the entries of a kind of reward and of account add up to its balance.
  */
 export type Statement = {
     data: Array<StatementEntry>;
@@ -1670,17 +1673,18 @@ export type NewReward = {
 };
 
 /**
- * One account. All accounts of a currency add up to zero.
+ * One account. All accounts of a currency and kind of reward add up to zero.
  */
 export type LedgerAccount = {
     participant_id: Id;
     currency: Currency;
+    reward_kind: RewardKind;
     kind: AccountKind;
     balance: SignedAmount;
 };
 
 /**
- * One page of accounts, by participant, currency and kind.
+ * One page of accounts, by participant, currency, kind of reward and kind of account.
  */
 export type LedgerAccountPage = {
     data: Array<LedgerAccount>;
@@ -1696,6 +1700,7 @@ export type Transfer = {
     participant_id: Id;
     reward_id: NullableId;
     currency: Currency;
+    reward_kind: RewardKind;
     from_kind: AccountKind;
     to_kind: AccountKind;
     amount: Amount;
@@ -1721,10 +1726,11 @@ export type TrialBalanceAccount = {
 };
 
 /**
- * Sums of one currency.
+ * Sums of one currency and kind of reward.
  */
 export type TrialBalanceCurrency = {
     currency: Currency;
+    reward_kind: RewardKind;
     total: SignedAmount;
     accounts: Array<TrialBalanceAccount>;
 };
@@ -1734,11 +1740,11 @@ export type TrialBalanceCurrency = {
  */
 export type TrialBalance = {
     /**
-     * Whether every currency adds up to zero.
+     * Whether every currency and kind of reward adds up to zero.
      */
     balanced: boolean;
     /**
-     * One row per currency, by currency.
+     * One row per currency and kind of reward, in that order.
      */
     currencies: Array<TrialBalanceCurrency>;
 };
@@ -2078,6 +2084,11 @@ export type RewardIdPath = Id;
  * Only those in this currency.
  */
 export type CurrencyQuery = Currency;
+
+/**
+ * Only those of this kind of reward.
+ */
+export type RewardKindQuery = RewardKind;
 
 /**
  * Only those of this kind.
@@ -7446,6 +7457,10 @@ export type ListLedgerAccountsData = {
          * Only those in this currency.
          */
         currency?: Currency;
+        /**
+         * Only those of this kind of reward.
+         */
+        reward_kind?: RewardKind;
         /**
          * Only those of this kind.
          */
