@@ -36,6 +36,9 @@ FROM (
         OFFSET 0
     ) AS click
     WHERE marker.workspace_id = $1
+        AND marker.id >= (
+            SELECT first.id FROM click_batches AS first WHERE first.workspace_id = $1 ORDER BY first.id LIMIT 1
+        )
 ) AS seen
 `
 
@@ -85,6 +88,9 @@ FROM (
         OFFSET 0
     ) AS click
     WHERE marker.workspace_id = $1
+        AND marker.id >= (
+            SELECT first.id FROM click_batches AS first WHERE first.workspace_id = $1 ORDER BY first.id LIMIT 1
+        )
 ) AS seen
 `
 
@@ -127,6 +133,9 @@ WITH unfolded AS (
         OFFSET 0
     ) AS click
     WHERE marker.workspace_id = $1
+        AND marker.id >= (
+            SELECT first.id FROM click_batches AS first WHERE first.workspace_id = $1 ORDER BY first.id LIMIT 1
+        )
 ),
 cells AS (
     SELECT
@@ -196,7 +205,8 @@ type ListProgramDaysRow struct {
 }
 
 // Statistics are exact at every read: counters and the clicks that no counter holds yet are read by one statement, on one snapshot.
-// OFFSET 0 keeps the planner from joining the whole table of clicks: it reads the range of each marker.
+// OFFSET 0 keeps the planner from joining the whole table of clicks: it reads the range of each marker. Markers come and go by the
+// thousand; beginning at the first that is there spares a walk over the remains of all before it.
 // The days of a program from one date to another, both included, on which anything happened.
 func (q *Queries) ListProgramDays(ctx context.Context, db DBTX, arg ListProgramDaysParams) ([]ListProgramDaysRow, error) {
 	rows, err := db.Query(ctx, listProgramDays,
@@ -253,6 +263,9 @@ WITH unfolded AS (
         OFFSET 0
     ) AS click
     WHERE marker.workspace_id = $1
+        AND marker.id >= (
+            SELECT first.id FROM click_batches AS first WHERE first.workspace_id = $1 ORDER BY first.id LIMIT 1
+        )
 ),
 cells AS (
     SELECT

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/problem"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
@@ -17,6 +18,16 @@ const mostFolded = 100
 // Fold adds committed clicks of a workspace to the statistics, in one transaction, and reports whether there is more to fold. Any
 // number of processes may call it at any time: all but one find nothing to do.
 func Fold(ctx context.Context, s *store.Store, workspaceID uuid.UUID) (more bool, err error) {
+	for limit := int32(mostFolded); ; limit /= 10 {
+		more, err = foldSome(ctx, s, workspaceID, limit)
+		if !errors.Is(err, problem.Overloaded) || limit == 1 {
+			return more, err
+		}
+		// Batches so large that folding this many takes longer than a statement may must not stop it for good.
+	}
+}
+
+func foldSome(ctx context.Context, s *store.Store, workspaceID uuid.UUID, limit int32) (more bool, err error) {
 	q := db.New()
 	err = s.InTx(ctx, workspaceID, func(ctx context.Context, tx *store.Tx) error {
 		return tx.Load(ctx, func(tx store.DBTX) error {
@@ -27,8 +38,8 @@ func Fold(ctx context.Context, s *store.Store, workspaceID uuid.UUID) (more bool
 				}
 				return err
 			}
-			folded, err := q.FoldClicks(ctx, tx, db.FoldClicksParams{WorkspaceID: workspaceID, BatchLimit: mostFolded})
-			more = folded == mostFolded
+			folded, err := q.FoldClicks(ctx, tx, db.FoldClicksParams{WorkspaceID: workspaceID, BatchLimit: limit})
+			more = folded == int64(limit)
 			return err
 		})
 	})

@@ -12,12 +12,19 @@ SELECT workspace_id FROM workspaces WHERE workspace_id = @workspace_id FOR NO KE
 -- name: FoldClicks :one
 -- Takes markers away, oldest first, adds their clicks to the counters, and tells how many markers that were. All parts see the
 -- database as it was before. OFFSET 0 keeps the planner from joining the whole table of clicks: it reads the range of each marker.
+-- Markers come and go by the thousand; beginning at the first that is there spares a walk over the remains of all before it.
 WITH marker AS (
     DELETE FROM click_batches
     WHERE click_batches.workspace_id = @workspace_id
         AND click_batches.id IN (
             SELECT oldest.id FROM click_batches AS oldest
             WHERE oldest.workspace_id = @workspace_id
+                AND oldest.id >= (
+                    SELECT first.id FROM click_batches AS first
+                    WHERE first.workspace_id = @workspace_id
+                    ORDER BY first.id
+                    LIMIT 1
+                )
             ORDER BY oldest.id
             LIMIT @batch_limit
         )

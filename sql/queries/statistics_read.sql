@@ -1,5 +1,6 @@
 -- Statistics are exact at every read: counters and the clicks that no counter holds yet are read by one statement, on one snapshot.
--- OFFSET 0 keeps the planner from joining the whole table of clicks: it reads the range of each marker.
+-- OFFSET 0 keeps the planner from joining the whole table of clicks: it reads the range of each marker. Markers come and go by the
+-- thousand; beginning at the first that is there spares a walk over the remains of all before it.
 
 -- name: ListProgramDays :many
 -- The days of a program from one date to another, both included, on which anything happened.
@@ -18,6 +19,9 @@ WITH unfolded AS (
         OFFSET 0
     ) AS click
     WHERE marker.workspace_id = @workspace_id
+        AND marker.id >= (
+            SELECT first.id FROM click_batches AS first WHERE first.workspace_id = @workspace_id ORDER BY first.id LIMIT 1
+        )
 ),
 cells AS (
     SELECT
@@ -81,6 +85,9 @@ WITH unfolded AS (
         OFFSET 0
     ) AS click
     WHERE marker.workspace_id = @workspace_id
+        AND marker.id >= (
+            SELECT first.id FROM click_batches AS first WHERE first.workspace_id = @workspace_id ORDER BY first.id LIMIT 1
+        )
 ),
 cells AS (
     SELECT
@@ -153,6 +160,9 @@ FROM (
         OFFSET 0
     ) AS click
     WHERE marker.workspace_id = @workspace_id
+        AND marker.id >= (
+            SELECT first.id FROM click_batches AS first WHERE first.workspace_id = @workspace_id ORDER BY first.id LIMIT 1
+        )
 ) AS seen;
 
 -- name: CountReferrerVisitors :one
@@ -182,4 +192,7 @@ FROM (
         OFFSET 0
     ) AS click
     WHERE marker.workspace_id = @workspace_id
+        AND marker.id >= (
+            SELECT first.id FROM click_batches AS first WHERE first.workspace_id = @workspace_id ORDER BY first.id LIMIT 1
+        )
 ) AS seen;
