@@ -49,10 +49,10 @@ func newCache[K comparable, V any](fetch func(context.Context, K) (V, error)) *c
 func (c *cache[K, V]) get(ctx context.Context, key K) (V, error) {
 	known, ok := c.look(key)
 	now := c.now()
-	if ok && now.Sub(known.asked) < freshFor {
+	usable := ok && now.Sub(known.current) < staleFor
+	if usable && now.Sub(known.asked) < freshFor {
 		return known.value, nil
 	}
-	usable := ok && now.Sub(known.current) < staleFor
 	f := c.ask(ctx, key)
 	if usable && known.asked.After(known.current) {
 		return known.value, nil // the database was gone a moment ago: nobody waits for it again

@@ -21,6 +21,8 @@ const (
 	mostRows = 2000
 	// patience is how long visitors wait for a commit. The clicks of those who are sent on without an id may still be stored.
 	patience = 2 * time.Second
+	// pause is how long the writer leaves the database alone after a failure.
+	pause = 20 * time.Millisecond
 	// writeFor bounds the wait for the database, after which the outcome is unknown.
 	writeFor = 10 * time.Second
 )
@@ -35,8 +37,9 @@ var (
 // lane commits clicks in batches: while one is committed, the next one gathers. It is one queue and one writer, whatever the
 // number of workspaces.
 type lane struct {
-	store *store.Store
-	log   *slog.Logger
+	store    *store.Store
+	log      *slog.Logger
+	patience time.Duration
 
 	mu      sync.Mutex
 	open    *batch
@@ -45,6 +48,9 @@ type lane struct {
 	wake chan struct{} // has room for one: the writer looks again
 	done chan struct{} // closed when the writer has ended
 	free []byte        // the buffer of the batch before, for the batch after
+
+	failed   int       // clicks without an acknowledgement that the log does not know of; the writer's
+	reported time.Time // when it was told last
 }
 
 // batch is a number of clicks, encoded, and who waits for them.
@@ -64,7 +70,7 @@ type span struct {
 }
 
 func startLane(s *store.Store, log *slog.Logger) *lane {
-	l := &lane{store: s, log: log, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	l := &lane{store: s, log: log, patience: patience, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	l.open = l.newBatch()
 	go l.run()
 	return l
@@ -130,7 +136,11 @@ func (l *lane) run() {
 		for {
 			b, last := l.take()
 			if b != nil {
-				l.settle(b, l.write(b))
+				err := l.write(b)
+				l.settle(b, err)
+				if err != nil && !last {
+					time.Sleep(pause)
+				}
 			}
 			if last {
 				return
@@ -155,7 +165,7 @@ func (l *lane) take() (b *batch, last bool) {
 
 // write commits a batch, and lets go of those who wait when that takes too long: of the batch's own, and of those behind it.
 func (l *lane) write(b *batch) error {
-	impatience := time.AfterFunc(patience, func() {
+	impatience := time.AfterFunc(l.patience, func() {
 		l.mu.Lock()
 		open := l.open
 		l.mu.Unlock()
@@ -186,12 +196,16 @@ func (b *batch) statements() string {
 // settle answers everybody in a batch that was written or not.
 func (l *lane) settle(b *batch, err error) {
 	l.answer(b, err)
-	if err != nil {
-		l.log.Warn("clicks were not acknowledged", "count", b.count, "error", store.LogText(err))
-	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.free = b.rows
+	l.mu.Unlock()
+	if err == nil {
+		return
+	}
+	if l.failed += b.count; time.Since(l.reported) >= time.Second { // an outage must not fill the log
+		l.log.Warn("clicks were not acknowledged", "count", l.failed, "error", store.LogText(err))
+		l.failed, l.reported = 0, time.Now()
+	}
 }
 
 func (l *lane) answer(b *batch, err error) {
