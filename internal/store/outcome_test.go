@@ -62,12 +62,7 @@ func TestTheOutcomeOfACommit(t *testing.T) {
 		}
 		defer quick.Close()
 		wantProblem(t, <-fixture{Store: quick}.begin(t.Context(), 3), problem.OutcomeUnknown)
-		if pid := heldCommit(t, owner); pid != 0 { // the client has given up, the server may not have
-			signal(t, owner, "pg_terminate_backend", pid)
-		}
-		for heldCommit(t, owner) != 0 {
-			time.Sleep(10 * time.Millisecond)
-		}
+		endHeldCommits(t, owner)
 	})
 	t.Run("a request that ends during its commit still commits", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -126,6 +121,15 @@ func heldCommit(t *testing.T, owner *pgx.Conn) (pid int32) {
 		t.Fatal(err)
 	}
 	return pid
+}
+
+// endHeldCommits makes an end of what the client has given up and the server may not have, so that nobody takes it for the next one.
+func endHeldCommits(t *testing.T, owner *pgx.Conn) {
+	t.Helper()
+	for pid := heldCommit(t, owner); pid != 0; pid = heldCommit(t, owner) {
+		signal(t, owner, "pg_terminate_backend", pid)
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func setStandby(t *testing.T, owner *pgx.Conn, name string) {
