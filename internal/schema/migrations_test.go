@@ -139,7 +139,7 @@ func TestLedgerIsSplitByKind(t *testing.T) {
 		}
 		return told
 	}
-	to(9)
+	to(10)
 	const w, version = "'01900000-0000-7000-8000-000000000001'::uuid", "'01900000-0000-7000-8000-000000000002'::uuid"
 	for _, sql := range []string{
 		`SET session_replication_role = replica`, // none of these needs a program here
@@ -159,11 +159,11 @@ func TestLedgerIsSplitByKind(t *testing.T) {
 		}
 	}
 	before := balances("currency, kind")
-	to(10)
+	to(11)
 	if got := balances("currency, reward_kind, kind"); got != "USD credit expense -200, USD credit pending 200, USD money expense -100, USD money pending 100" {
 		t.Errorf("split: %s", got)
 	}
-	to(9)
+	to(10)
 	if got := balances("currency, kind"); got != before {
 		t.Errorf("added up again: %s, want %s", got, before)
 	}
