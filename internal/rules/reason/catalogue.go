@@ -31,7 +31,7 @@ var Catalogue = []Entry{
 	{ConsentMissing, "Consent missing", "The touch came without the consent that the program requires."},
 	{BotTouchOnly, "Only automated touches", "Every touch was made by a bot or a prefetch."},
 	{BelowMinimum, "Below the minimum", "The amount is below the minimum of the program or the rule."},
-	{NotFirstPurchase, "Not the first purchase", "Not given at present: a rule that pays the qualifying conversion only passes over a later one."},
+	{NotFirstPurchase, "Not the first purchase", "A rule that pays for the qualifying conversion only passed over a later one."},
 	{QualificationWindowExpired, "Qualification window over", "The conversion occurred at or after the end of the qualification window."},
 	{DurationEnded, "Duration ended", "The rule pays for a limited time after qualification, and that time is over."},
 	{CapReached, "Cap reached", "The beneficiary has reached the cap of the rule."},
@@ -62,4 +62,9 @@ var Catalogue = []Entry{
 	{ReversalExceedsConversion, "Reversal exceeds the conversion", "The reversal asked for more than was left of the conversion and was refused."},
 	{CurrencyMismatch, "Another currency", "The reversal named another currency than the conversion and was refused."},
 	{ReferralRejected, "Referral rejected", "The referral was rejected by hand."},
+	{ConditionNotMet, "Condition not met", "The condition of the rule does not hold for the conversion, or cannot be decided."},
+	{GroupNotEligible, "Group not eligible", "The rule is for other groups of participants than the one that counts here."},
+	{TierRerated, "Rated again", "The period closed, and the step that was reached in it changed the amount."},
+	{MilestoneReached, "Milestone reached", "The referrer reached the threshold of the milestone."},
+	{MilestoneLost, "Milestone lost", "A reversal took the referrer below the threshold of the milestone again."},
 }

@@ -59,4 +59,9 @@ const (
 	ReversalExceedsConversion  Code = "REVERSAL_EXCEEDS_CONVERSION"
 	CurrencyMismatch           Code = "CURRENCY_MISMATCH"
 	ReferralRejected           Code = "REFERRAL_REJECTED"
+	ConditionNotMet            Code = "CONDITION_NOT_MET"
+	GroupNotEligible           Code = "GROUP_NOT_ELIGIBLE"
+	TierRerated                Code = "TIER_RERATED"
+	MilestoneReached           Code = "MILESTONE_REACHED"
+	MilestoneLost              Code = "MILESTONE_LOST"
 )
