@@ -109,6 +109,36 @@ func (e Beneficiary) Valid() bool {
 	}
 }
 
+// Defines values for CapPeriod.
+const (
+	CapPeriodDay      CapPeriod = "day"
+	CapPeriodLifetime CapPeriod = "lifetime"
+	CapPeriodMonth    CapPeriod = "month"
+	CapPeriodQuarter  CapPeriod = "quarter"
+	CapPeriodWeek     CapPeriod = "week"
+	CapPeriodYear     CapPeriod = "year"
+)
+
+// Valid indicates whether the value is a known member of the CapPeriod enum.
+func (e CapPeriod) Valid() bool {
+	switch e {
+	case CapPeriodDay:
+		return true
+	case CapPeriodLifetime:
+		return true
+	case CapPeriodMonth:
+		return true
+	case CapPeriodQuarter:
+		return true
+	case CapPeriodWeek:
+		return true
+	case CapPeriodYear:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChurnKind.
 const (
 	ChurnKindChurn        ChurnKind = "churn"
@@ -511,6 +541,48 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for IneligibleLevel.
+const (
+	IneligibleLevelCompress IneligibleLevel = "compress"
+	IneligibleLevelSkip     IneligibleLevel = "skip"
+)
+
+// Valid indicates whether the value is a known member of the IneligibleLevel enum.
+func (e IneligibleLevel) Valid() bool {
+	switch e {
+	case IneligibleLevelCompress:
+		return true
+	case IneligibleLevelSkip:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MeasurePeriod.
+const (
+	MeasurePeriodLifetime MeasurePeriod = "lifetime"
+	MeasurePeriodMonth    MeasurePeriod = "month"
+	MeasurePeriodQuarter  MeasurePeriod = "quarter"
+	MeasurePeriodYear     MeasurePeriod = "year"
+)
+
+// Valid indicates whether the value is a known member of the MeasurePeriod enum.
+func (e MeasurePeriod) Valid() bool {
+	switch e {
+	case MeasurePeriodLifetime:
+		return true
+	case MeasurePeriodMonth:
+		return true
+	case MeasurePeriodQuarter:
+		return true
+	case MeasurePeriodYear:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ParticipantState.
 const (
 	ParticipantStateActive    ParticipantState = "active"
@@ -688,6 +760,7 @@ const (
 	ReasonCodeCodeExpired                ReasonCode = "CODE_EXPIRED"
 	ReasonCodeCodeNotFound               ReasonCode = "CODE_NOT_FOUND"
 	ReasonCodeCodeNotStarted             ReasonCode = "CODE_NOT_STARTED"
+	ReasonCodeConditionNotMet            ReasonCode = "CONDITION_NOT_MET"
 	ReasonCodeConsentMissing             ReasonCode = "CONSENT_MISSING"
 	ReasonCodeConversionNotFound         ReasonCode = "CONVERSION_NOT_FOUND"
 	ReasonCodeCounted                    ReasonCode = "COUNTED"
@@ -699,10 +772,13 @@ const (
 	ReasonCodeExistingCustomer           ReasonCode = "EXISTING_CUSTOMER"
 	ReasonCodeFxRateMissing              ReasonCode = "FX_RATE_MISSING"
 	ReasonCodeGranted                    ReasonCode = "GRANTED"
+	ReasonCodeGroupNotEligible           ReasonCode = "GROUP_NOT_ELIGIBLE"
 	ReasonCodeLevelCompressed            ReasonCode = "LEVEL_COMPRESSED"
 	ReasonCodeLevelDepthExceeded         ReasonCode = "LEVEL_DEPTH_EXCEEDED"
 	ReasonCodeLevelIneligibleSkipped     ReasonCode = "LEVEL_INELIGIBLE_SKIPPED"
 	ReasonCodeManual                     ReasonCode = "MANUAL"
+	ReasonCodeMilestoneLost              ReasonCode = "MILESTONE_LOST"
+	ReasonCodeMilestoneReached           ReasonCode = "MILESTONE_REACHED"
 	ReasonCodeNoReferral                 ReasonCode = "NO_REFERRAL"
 	ReasonCodeNoTouch                    ReasonCode = "NO_TOUCH"
 	ReasonCodeNotFirstPurchase           ReasonCode = "NOT_FIRST_PURCHASE"
@@ -724,6 +800,7 @@ const (
 	ReasonCodeSelfReferral               ReasonCode = "SELF_REFERRAL"
 	ReasonCodeSelfReferralAlias          ReasonCode = "SELF_REFERRAL_ALIAS"
 	ReasonCodeSuperseded                 ReasonCode = "SUPERSEDED"
+	ReasonCodeTierRerated                ReasonCode = "TIER_RERATED"
 	ReasonCodeWindowExpired              ReasonCode = "WINDOW_EXPIRED"
 )
 
@@ -762,6 +839,8 @@ func (e ReasonCode) Valid() bool {
 		return true
 	case ReasonCodeCodeNotStarted:
 		return true
+	case ReasonCodeConditionNotMet:
+		return true
 	case ReasonCodeConsentMissing:
 		return true
 	case ReasonCodeConversionNotFound:
@@ -784,6 +863,8 @@ func (e ReasonCode) Valid() bool {
 		return true
 	case ReasonCodeGranted:
 		return true
+	case ReasonCodeGroupNotEligible:
+		return true
 	case ReasonCodeLevelCompressed:
 		return true
 	case ReasonCodeLevelDepthExceeded:
@@ -791,6 +872,10 @@ func (e ReasonCode) Valid() bool {
 	case ReasonCodeLevelIneligibleSkipped:
 		return true
 	case ReasonCodeManual:
+		return true
+	case ReasonCodeMilestoneLost:
+		return true
+	case ReasonCodeMilestoneReached:
 		return true
 	case ReasonCodeNoReferral:
 		return true
@@ -833,6 +918,8 @@ func (e ReasonCode) Valid() bool {
 	case ReasonCodeSelfReferralAlias:
 		return true
 	case ReasonCodeSuperseded:
+		return true
+	case ReasonCodeTierRerated:
 		return true
 	case ReasonCodeWindowExpired:
 		return true
@@ -921,14 +1008,17 @@ func (e ReversalState) Valid() bool {
 
 // Defines values for RewardAmountType.
 const (
-	RewardAmountTypeBasisPoints RewardAmountType = "basis_points"
-	RewardAmountTypeFixed       RewardAmountType = "fixed"
+	RewardAmountTypeBasisPoints             RewardAmountType = "basis_points"
+	RewardAmountTypeBasisPointsOfCommission RewardAmountType = "basis_points_of_commission"
+	RewardAmountTypeFixed                   RewardAmountType = "fixed"
 )
 
 // Valid indicates whether the value is a known member of the RewardAmountType enum.
 func (e RewardAmountType) Valid() bool {
 	switch e {
 	case RewardAmountTypeBasisPoints:
+		return true
+	case RewardAmountTypeBasisPointsOfCommission:
 		return true
 	case RewardAmountTypeFixed:
 		return true
@@ -958,6 +1048,48 @@ func (e RewardKind) Valid() bool {
 	case RewardKindMoney:
 		return true
 	case RewardKindPoints:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RewardMeasure.
+const (
+	RewardMeasureConversions        RewardMeasure = "conversions"
+	RewardMeasureQualifiedReferrals RewardMeasure = "qualified_referrals"
+	RewardMeasureRevenue            RewardMeasure = "revenue"
+)
+
+// Valid indicates whether the value is a known member of the RewardMeasure enum.
+func (e RewardMeasure) Valid() bool {
+	switch e {
+	case RewardMeasureConversions:
+		return true
+	case RewardMeasureQualifiedReferrals:
+		return true
+	case RewardMeasureRevenue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RewardOccurrence.
+const (
+	RewardOccurrenceAny   RewardOccurrence = "any"
+	RewardOccurrenceFirst RewardOccurrence = "first"
+	RewardOccurrenceLater RewardOccurrence = "later"
+)
+
+// Valid indicates whether the value is a known member of the RewardOccurrence enum.
+func (e RewardOccurrence) Valid() bool {
+	switch e {
+	case RewardOccurrenceAny:
+		return true
+	case RewardOccurrenceFirst:
+		return true
+	case RewardOccurrenceLater:
 		return true
 	default:
 		return false
@@ -1007,6 +1139,7 @@ func (e RewardState) Valid() bool {
 const (
 	RuleBeneficiaryReferee  RuleBeneficiary = "referee"
 	RuleBeneficiaryReferrer RuleBeneficiary = "referrer"
+	RuleBeneficiaryUpline   RuleBeneficiary = "upline"
 )
 
 // Valid indicates whether the value is a known member of the RuleBeneficiary enum.
@@ -1015,6 +1148,8 @@ func (e RuleBeneficiary) Valid() bool {
 	case RuleBeneficiaryReferee:
 		return true
 	case RuleBeneficiaryReferrer:
+		return true
+	case RuleBeneficiaryUpline:
 		return true
 	default:
 		return false
@@ -1165,6 +1300,24 @@ func (e SubjectType) Valid() bool {
 	}
 }
 
+// Defines values for TierMode.
+const (
+	TierModeFrozen    TierMode = "frozen"
+	TierModeRecompute TierMode = "recompute"
+)
+
+// Valid indicates whether the value is a known member of the TierMode enum.
+func (e TierMode) Valid() bool {
+	switch e {
+	case TierModeFrozen:
+		return true
+	case TierModeRecompute:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TouchKind.
 const (
 	TouchKindClick  TouchKind = "click"
@@ -1231,6 +1384,24 @@ func (e UnmatchedFactState) Valid() bool {
 	case UnmatchedFactStateSettled:
 		return true
 	case UnmatchedFactStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VersionPin.
+const (
+	VersionPinAttribution VersionPin = "attribution"
+	VersionPinConversion  VersionPin = "conversion"
+)
+
+// Valid indicates whether the value is a known member of the VersionPin enum.
+func (e VersionPin) Valid() bool {
+	switch e {
+	case VersionPinAttribution:
+		return true
+	case VersionPinConversion:
 		return true
 	default:
 		return false
@@ -1403,6 +1574,15 @@ type BatchIndex = int64
 // Beneficiary In which role the participant gets it. A manual reward goes to a participant outside any referral.
 type Beneficiary string
 
+// Budget The most that the program grants, over all rules and beneficiaries, or null for no budget.
+type Budget struct {
+	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+	Amount CapAmount `json:"amount"`
+
+	// Period A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
+	Period CapPeriod `json:"period"`
+}
+
 // Candidate One touch that was considered. A loser stays here with its reason.
 type Candidate struct {
 	// ClickID Identifier of the related resource, or null when there is none.
@@ -1432,6 +1612,24 @@ type Candidate struct {
 
 // Candidates Everything that was considered, in the order of the touches.
 type Candidates = []Candidate
+
+// Cap The most that one beneficiary is granted by the rule, or null for no cap.
+type Cap struct {
+	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+	Amount CapAmount `json:"amount"`
+
+	// Period A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
+	Period CapPeriod `json:"period"`
+}
+
+// CapAmount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+type CapAmount = int64
+
+// CapPeriod A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
+type CapPeriod string
+
+// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
+type CeilingBasisPoints = int64
 
 // Churn The fact that a referee left, or came back.
 type Churn struct {
@@ -1940,6 +2138,9 @@ type EventPage struct {
 // EventType What happened to the subject.
 type EventType string
 
+// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+type ExpiresAfterSeconds = int64
+
 // Explanation What was considered, what won, which rule, which amounts.
 type Explanation struct {
 	// Candidates Everything that was considered, in the order of the touches.
@@ -2006,6 +2207,9 @@ type Fault struct {
 	Pointer JSONPointer `json:"pointer"`
 }
 
+// GroupName A group of participants; `default` are those in no group.
+type GroupName = string
+
 // HasMore Whether another page follows.
 type HasMore = bool
 
@@ -2032,6 +2236,9 @@ type HTTPURL = string
 
 // ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type ID = openapi_types.UUID
+
+// IneligibleLevel What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may.
+type IneligibleLevel string
 
 // IPAddress Address of the visitor, accepted from secret keys only. Only a keyed hash is stored.
 type IPAddress = string
@@ -2086,8 +2293,20 @@ type LedgerAccountPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
+// Levels How the levels of the referral tree earn.
+type Levels struct {
+	// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
+	CeilingBasisPoints CeilingBasisPoints `json:"ceiling_basis_points"`
+
+	// Ineligible What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may.
+	Ineligible IneligibleLevel `json:"ineligible"`
+}
+
 // MaxUses How many signups the code can attribute, or null for any number.
 type MaxUses = int64
+
+// MeasurePeriod A stretch of the calendar in the zone of the program over which a referrer is measured.
+type MeasurePeriod string
 
 // Metadata Your own data, kept and returned as it is: up to 50 names of at most 64 characters, each with a string.
 type Metadata map[string]MetadataValue
@@ -2095,7 +2314,46 @@ type Metadata map[string]MetadataValue
 // MetadataValue One value of metadata.
 type MetadataValue = string
 
-// MinimumAmount Least net amount in minor units. What is below it does not count.
+// Milestone Pays a referrer once in its period for reaching a threshold.
+type Milestone struct {
+	// Amount Minor units of the currency of the program, or a number of points or coupons.
+	Amount MilestoneAmount `json:"amount"`
+
+	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+	ExpiresAfterSeconds nullable.Nullable[ExpiresAfterSeconds] `json:"expires_after_seconds"`
+
+	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
+	HoldSeconds HoldSeconds `json:"hold_seconds"`
+
+	// Key Name of a reward rule or a milestone, unique within its version.
+	Key RuleKey `json:"key"`
+
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	Kind RewardKind `json:"kind"`
+
+	// Measure What is counted, of the referrals of one referrer in the program: those that qualified, their conversions of which something is left, or the net revenue of these in minor units.
+	Measure RewardMeasure `json:"measure"`
+
+	// Period A stretch of the calendar in the zone of the program over which a referrer is measured.
+	Period MeasurePeriod `json:"period"`
+
+	// Reversible Whether the reward is taken back when a reversal takes the referrer below the threshold again.
+	Reversible ReversibleMilestone `json:"reversible"`
+
+	// Threshold From which number, or revenue in minor units, the milestone is reached.
+	Threshold MilestoneThreshold `json:"threshold"`
+}
+
+// MilestoneAmount Minor units of the currency of the program, or a number of points or coupons.
+type MilestoneAmount = int64
+
+// MilestoneThreshold From which number, or revenue in minor units, the milestone is reached.
+type MilestoneThreshold = int64
+
+// Milestones Milestones, each with a key of its own among reward rules and milestones.
+type Milestones = []Milestone
+
+// MinimumAmount Least net amount of a qualifying conversion, in minor units: its amount less what was reversed. What is below it does not qualify.
 type MinimumAmount = int64
 
 // Name Name for people to read, without control characters.
@@ -2129,6 +2387,24 @@ type NewAttributionRules struct {
 
 	// WindowSeconds A click counts for a signup in [click, click + window). Seconds.
 	WindowSeconds *AttributionWindowSeconds `json:"window_seconds,omitempty"`
+}
+
+// NewBudget The most that the program grants, over all rules and beneficiaries. Null or absent means no budget.
+type NewBudget struct {
+	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+	Amount CapAmount `json:"amount"`
+
+	// Period A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
+	Period *CapPeriod `json:"period,omitempty"`
+}
+
+// NewCap The most that one beneficiary is granted by the rule. Null or absent means no cap.
+type NewCap struct {
+	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+	Amount CapAmount `json:"amount"`
+
+	// Period A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
+	Period *CapPeriod `json:"period,omitempty"`
 }
 
 // NewChurn A churn or a reactivation to record.
@@ -2284,6 +2560,48 @@ type NewDisputeWin struct {
 	OccurredAt *OccurredAt `json:"occurred_at,omitempty"`
 }
 
+// NewLevels How the levels of the referral tree earn.
+type NewLevels struct {
+	// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
+	CeilingBasisPoints *CeilingBasisPoints `json:"ceiling_basis_points,omitempty"`
+
+	// Ineligible What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may.
+	Ineligible *IneligibleLevel `json:"ineligible,omitempty"`
+}
+
+// NewMilestone Pays a referrer once in its period for reaching a threshold. With `qualified_referrals`, a threshold of 10 and an amount of 5000, the tenth qualified referral pays 50.00.
+type NewMilestone struct {
+	// Amount Minor units of the currency of the program, or a number of points or coupons.
+	Amount MilestoneAmount `json:"amount"`
+
+	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+	ExpiresAfterSeconds nullable.Nullable[ExpiresAfterSeconds] `json:"expires_after_seconds,omitempty"`
+
+	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
+	HoldSeconds *HoldSeconds `json:"hold_seconds,omitempty"`
+
+	// Key Name of a reward rule or a milestone, unique within its version.
+	Key RuleKey `json:"key"`
+
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	Kind RewardKind `json:"kind"`
+
+	// Measure What is counted, of the referrals of one referrer in the program: those that qualified, their conversions of which something is left, or the net revenue of these in minor units.
+	Measure RewardMeasure `json:"measure"`
+
+	// Period A stretch of the calendar in the zone of the program over which a referrer is measured.
+	Period *MeasurePeriod `json:"period,omitempty"`
+
+	// Reversible Whether the reward is taken back when a reversal takes the referrer below the threshold again.
+	Reversible *ReversibleMilestone `json:"reversible,omitempty"`
+
+	// Threshold From which number, or revenue in minor units, the milestone is reached.
+	Threshold MilestoneThreshold `json:"threshold"`
+}
+
+// NewMilestones Milestones, each with a key of its own among reward rules and milestones.
+type NewMilestones = []NewMilestone
+
 // NewParticipant A participant to create.
 type NewParticipant struct {
 	// CustomerSince Instant in UTC, or null when it has not happened or is not limited.
@@ -2337,7 +2655,7 @@ type NewQualificationRules struct {
 	// ConversionTypes Conversions that can qualify a referral.
 	ConversionTypes *ConversionTypes `json:"conversion_types,omitempty"`
 
-	// MinimumAmount Least net amount in minor units. What is below it does not count.
+	// MinimumAmount Least net amount of a qualifying conversion, in minor units: its amount less what was reversed. What is below it does not qualify.
 	MinimumAmount *MinimumAmount `json:"minimum_amount,omitempty"`
 
 	// RevokeOnReversal Whether a reversal that takes the net below the minimum takes the qualification back.
@@ -2436,23 +2754,44 @@ type NewRewardRule struct {
 	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
 	Amount RewardAmount `json:"amount"`
 
-	// Beneficiary Who gets the reward of a rule.
+	// Beneficiary Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
 	Beneficiary RuleBeneficiary `json:"beneficiary"`
+
+	// Cap The most that one beneficiary is granted by the rule. Null or absent means no cap.
+	Cap nullable.Nullable[NewCap] `json:"cap,omitempty"`
+
+	// Condition An expression in CEL that must hold for the conversion; empty always holds. It is checked when the version is published. Available is `conversion` with `type`, `source` and `currency` (text), `amount` (gross, minor units), `occurred_at` (timestamp) and `metadata` (texts by name), with the operators and functions of CEL, and regular expressions in the syntax of RE2. What cannot be decided does not hold: a name that the metadata does not have, a division by zero, an expression that costs too much. Example: `conversion.amount >= 5000 && conversion.metadata.plan in ["pro", "team"]`.
+	Condition *RewardCondition `json:"condition,omitempty"`
 
 	// DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month.
 	DurationMonths nullable.Nullable[DurationMonths] `json:"duration_months,omitempty"`
 
+	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+	ExpiresAfterSeconds nullable.Nullable[ExpiresAfterSeconds] `json:"expires_after_seconds,omitempty"`
+
+	// Groups The groups of participants that the rule is for, by the group of its beneficiary (for a referee that of its referrer) when the fact occurred. Empty means everybody.
+	Groups *RewardGroups `json:"groups,omitempty"`
+
 	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
 	HoldSeconds *HoldSeconds `json:"hold_seconds,omitempty"`
 
-	// Key Name of a reward rule, unique within its version.
+	// Key Name of a reward rule or a milestone, unique within its version.
 	Key RuleKey `json:"key"`
 
 	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
-	// MinimumAmount Least net amount in minor units. What is below it does not count.
-	MinimumAmount *MinimumAmount `json:"minimum_amount,omitempty"`
+	// Level Which ancestor an `upline` rule is for: 2 is who referred the referrer, 3 the one above, and so on. Null for the other beneficiaries.
+	Level nullable.Nullable[RuleLevel] `json:"level,omitempty"`
+
+	// MinimumAmount Least gross amount of the conversion in minor units, as it occurred: a later reversal takes its part of the reward back, and never the right to it. With 2000, a sale of 1999 pays nothing; one of 2500 of which 1000 are refunded pays for 1500.
+	MinimumAmount *RewardMinimumAmount `json:"minimum_amount,omitempty"`
+
+	// Occurrence Which conversions of its triggers a rule pays for: `any`, only the qualifying one (`first`), or only those after it (`later`). Two rules, `first` and `later`, make new-customer and renewal rates.
+	Occurrence *RewardOccurrence `json:"occurrence,omitempty"`
+
+	// Tiers Steps of performance whose amounts take the place of the rule's. Null or absent means that the rule's always applies.
+	Tiers nullable.Nullable[NewTiers] `json:"tiers,omitempty"`
 
 	// Triggers What the reward is for.
 	Triggers RewardTriggers `json:"triggers"`
@@ -2466,17 +2805,29 @@ type NewRules struct {
 	// Attribution How a signup finds its referrer.
 	Attribution *NewAttributionRules `json:"attribution,omitempty"`
 
+	// Budget The most that the program grants, over all rules and beneficiaries. Null or absent means no budget.
+	Budget nullable.Nullable[NewBudget] `json:"budget,omitempty"`
+
 	// Churn What happens when a referee leaves soon. Null or absent means that churn takes nothing back.
 	Churn nullable.Nullable[NewChurnRule] `json:"churn,omitempty"`
 
 	// CodesPerParticipant How many codes that are not retired one participant may have in the program.
 	CodesPerParticipant *CodesPerParticipant `json:"codes_per_participant,omitempty"`
 
+	// Levels How the levels of the referral tree earn.
+	Levels *NewLevels `json:"levels,omitempty"`
+
+	// Milestones Milestones, each with a key of its own among reward rules and milestones.
+	Milestones *NewMilestones `json:"milestones,omitempty"`
+
 	// Qualification When a referral counts.
 	Qualification *NewQualificationRules `json:"qualification,omitempty"`
 
 	// Rewards Reward rules, each with a key of its own.
 	Rewards *NewRewardRules `json:"rewards,omitempty"`
+
+	// VersionPin Which version rates a conversion: the one its referral was attributed under (`attribution`), or the one that was current when the conversion occurred (`conversion`). Attribution, qualification and churn always follow the version of the referral.
+	VersionPin *VersionPin `json:"version_pin,omitempty"`
 }
 
 // NewSignup A signup to record. The referee is created or updated on the way.
@@ -2519,6 +2870,21 @@ type NewSignup struct {
 type NewTestClock struct {
 	// Now The new time. Not before the present time of the workspace, and at most ten years ahead of it.
 	Now time.Time `json:"now"`
+}
+
+// NewTiers Steps of performance whose amounts take the place of the rule's. Null or absent means that the rule's always applies.
+type NewTiers struct {
+	// Measure What is counted, of the referrals of one referrer in the program: those that qualified, their conversions of which something is left, or the net revenue of these in minor units.
+	Measure RewardMeasure `json:"measure"`
+
+	// Mode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends.
+	Mode *TierMode `json:"mode,omitempty"`
+
+	// Period A stretch of the calendar in the zone of the program over which a referrer is measured.
+	Period *MeasurePeriod `json:"period,omitempty"`
+
+	// Steps The steps, ascending. Below the first the amount of the rule applies.
+	Steps TierSteps `json:"steps"`
 }
 
 // NewWorkspace A pair of workspaces to create.
@@ -2772,7 +3138,7 @@ type QualificationRules struct {
 	// ConversionTypes Conversions that can qualify a referral.
 	ConversionTypes ConversionTypes `json:"conversion_types"`
 
-	// MinimumAmount Least net amount in minor units. What is below it does not count.
+	// MinimumAmount Least net amount of a qualifying conversion, in minor units: its amount less what was reversed. What is below it does not qualify.
 	MinimumAmount MinimumAmount `json:"minimum_amount"`
 
 	// RevokeOnReversal Whether a reversal that takes the net below the minimum takes the qualification back.
@@ -2956,6 +3322,9 @@ type ReversalResult struct {
 // ReversalState Whether the conversion is there yet. A refused one undoes nothing; `reason` says why.
 type ReversalState string
 
+// ReversibleMilestone Whether the reward is taken back when a reversal takes the referrer below the threshold again.
+type ReversibleMilestone = bool
+
 // RevokeOnReversal Whether a reversal that takes the net below the minimum takes the qualification back.
 type RevokeOnReversal = bool
 
@@ -3006,7 +3375,7 @@ type Reward struct {
 	// Reversed Amount in minor units of its currency, zero included.
 	Reversed AmountOrZero `json:"reversed"`
 
-	// RuleKey Name of a reward rule, unique within its version.
+	// RuleKey Name of a reward rule or a milestone, unique within its version.
 	RuleKey RuleKey `json:"rule_key"`
 
 	// State Where a reward stands. A paid reward keeps its state while `reversed` grows.
@@ -3018,21 +3387,36 @@ type Reward struct {
 
 // RewardAmount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
 type RewardAmount struct {
-	// Type `fixed` is an amount in minor units of the currency of the program; `basis_points` is a share of the conversion, where 10000 is the whole.
+	// Type `fixed` is an amount in minor units of the currency of the program, or a number of points or coupons; `basis_points` is a share of the conversion, where 10000 is the whole; `basis_points_of_commission` is a share of what the level below earns for the same conversion. With 2000 basis points for the referrer and 1000 of the commission for levels 2 and 3, a sale of 10000 pays 2000, 200 and 20.
 	Type RewardAmountType `json:"type"`
 
-	// Value Minor units for `fixed`; 1 to 10000 for `basis_points`.
+	// Value Minor units (points, coupons) for `fixed`; 1 to 10000 for a share.
 	Value int64 `json:"value"`
 }
 
-// RewardAmountType `fixed` is an amount in minor units of the currency of the program; `basis_points` is a share of the conversion, where 10000 is the whole.
+// RewardAmountType `fixed` is an amount in minor units of the currency of the program, or a number of points or coupons; `basis_points` is a share of the conversion, where 10000 is the whole; `basis_points_of_commission` is a share of what the level below earns for the same conversion. With 2000 basis points for the referrer and 1000 of the commission for levels 2 and 3, a sale of 10000 pays 2000, 200 and 20.
 type RewardAmountType string
+
+// RewardCondition An expression in CEL that must hold for the conversion; empty always holds. It is checked when the version is published. Available is `conversion` with `type`, `source` and `currency` (text), `amount` (gross, minor units), `occurred_at` (timestamp) and `metadata` (texts by name), with the operators and functions of CEL, and regular expressions in the syntax of RE2. What cannot be decided does not hold: a name that the metadata does not have, a division by zero, an expression that costs too much. Example: `conversion.amount >= 5000 && conversion.metadata.plan in ["pro", "team"]`.
+type RewardCondition = string
+
+// RewardGroups The groups of participants that the rule is for, by the group of its beneficiary (for a referee that of its referrer) when the fact occurred. Empty means everybody.
+type RewardGroups = []GroupName
 
 // RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 type RewardKind string
 
 // RewardList Rewards.
 type RewardList = []Reward
+
+// RewardMeasure What is counted, of the referrals of one referrer in the program: those that qualified, their conversions of which something is left, or the net revenue of these in minor units.
+type RewardMeasure string
+
+// RewardMinimumAmount Least gross amount of the conversion in minor units, as it occurred: a later reversal takes its part of the reward back, and never the right to it. With 2000, a sale of 1999 pays nothing; one of 2500 of which 1000 are refunded pays for 1500.
+type RewardMinimumAmount = int64
+
+// RewardOccurrence Which conversions of its triggers a rule pays for: `any`, only the qualifying one (`first`), or only those after it (`later`). Two rules, `first` and `later`, make new-customer and renewal rates.
+type RewardOccurrence string
 
 // RewardPage One page of rewards, newest first.
 type RewardPage struct {
@@ -3051,23 +3435,44 @@ type RewardRule struct {
 	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
 	Amount RewardAmount `json:"amount"`
 
-	// Beneficiary Who gets the reward of a rule.
+	// Beneficiary Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
 	Beneficiary RuleBeneficiary `json:"beneficiary"`
+
+	// Cap The most that one beneficiary is granted by the rule, or null for no cap.
+	Cap nullable.Nullable[Cap] `json:"cap"`
+
+	// Condition An expression in CEL that must hold for the conversion; empty always holds. It is checked when the version is published. Available is `conversion` with `type`, `source` and `currency` (text), `amount` (gross, minor units), `occurred_at` (timestamp) and `metadata` (texts by name), with the operators and functions of CEL, and regular expressions in the syntax of RE2. What cannot be decided does not hold: a name that the metadata does not have, a division by zero, an expression that costs too much. Example: `conversion.amount >= 5000 && conversion.metadata.plan in ["pro", "team"]`.
+	Condition RewardCondition `json:"condition"`
 
 	// DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month.
 	DurationMonths nullable.Nullable[DurationMonths] `json:"duration_months"`
 
+	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+	ExpiresAfterSeconds nullable.Nullable[ExpiresAfterSeconds] `json:"expires_after_seconds"`
+
+	// Groups The groups of participants that the rule is for, by the group of its beneficiary (for a referee that of its referrer) when the fact occurred. Empty means everybody.
+	Groups RewardGroups `json:"groups"`
+
 	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
 	HoldSeconds HoldSeconds `json:"hold_seconds"`
 
-	// Key Name of a reward rule, unique within its version.
+	// Key Name of a reward rule or a milestone, unique within its version.
 	Key RuleKey `json:"key"`
 
 	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
 
-	// MinimumAmount Least net amount in minor units. What is below it does not count.
-	MinimumAmount MinimumAmount `json:"minimum_amount"`
+	// Level Which ancestor an `upline` rule is for: 2 is who referred the referrer, 3 the one above, and so on. Null for the other beneficiaries.
+	Level nullable.Nullable[RuleLevel] `json:"level"`
+
+	// MinimumAmount Least gross amount of the conversion in minor units, as it occurred: a later reversal takes its part of the reward back, and never the right to it. With 2000, a sale of 1999 pays nothing; one of 2500 of which 1000 are refunded pays for 1500.
+	MinimumAmount RewardMinimumAmount `json:"minimum_amount"`
+
+	// Occurrence Which conversions of its triggers a rule pays for: `any`, only the qualifying one (`first`), or only those after it (`later`). Two rules, `first` and `later`, make new-customer and renewal rates.
+	Occurrence RewardOccurrence `json:"occurrence"`
+
+	// Tiers Steps of performance, or null when the amount of the rule always applies.
+	Tiers nullable.Nullable[Tiers] `json:"tiers"`
 
 	// Triggers What the reward is for.
 	Triggers RewardTriggers `json:"triggers"`
@@ -3085,16 +3490,22 @@ type RewardTrigger = string
 // RewardTriggers What the reward is for.
 type RewardTriggers = []RewardTrigger
 
-// RuleBeneficiary Who gets the reward of a rule.
+// RuleBeneficiary Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
 type RuleBeneficiary string
 
-// RuleKey Name of a reward rule, unique within its version.
+// RuleKey Name of a reward rule or a milestone, unique within its version.
 type RuleKey = string
+
+// RuleLevel Which ancestor an `upline` rule is for: 2 is who referred the referrer, 3 the one above, and so on. Null for the other beneficiaries.
+type RuleLevel = int64
 
 // Rules Rules of a version, complete.
 type Rules struct {
 	// Attribution How a signup finds its referrer.
 	Attribution AttributionRules `json:"attribution"`
+
+	// Budget The most that the program grants, over all rules and beneficiaries, or null for no budget.
+	Budget nullable.Nullable[Budget] `json:"budget"`
 
 	// Churn What happens when a referee leaves soon, or null when churn takes nothing back.
 	Churn nullable.Nullable[ChurnRule] `json:"churn"`
@@ -3102,11 +3513,20 @@ type Rules struct {
 	// CodesPerParticipant How many codes that are not retired one participant may have in the program.
 	CodesPerParticipant CodesPerParticipant `json:"codes_per_participant"`
 
+	// Levels How the levels of the referral tree earn.
+	Levels Levels `json:"levels"`
+
+	// Milestones Milestones, each with a key of its own among reward rules and milestones.
+	Milestones Milestones `json:"milestones"`
+
 	// Qualification When a referral counts.
 	Qualification QualificationRules `json:"qualification"`
 
 	// Rewards Reward rules, each with a key of its own.
 	Rewards RewardRules `json:"rewards"`
+
+	// VersionPin Which version rates a conversion: the one its referral was attributed under (`attribution`), or the one that was current when the conversion occurred (`conversion`). Attribution, qualification and churn always follow the version of the referral.
+	VersionPin VersionPin `json:"version_pin"`
 }
 
 // RulesValidation Whether the rules could be published, and what stands against it.
@@ -3358,6 +3778,36 @@ type TestClock struct {
 	Now Timestamp `json:"now"`
 }
 
+// Tier One step. With 2000 basis points as the amount of the rule and a step from 5 with 2500, the first four qualified referrals pay 2000 basis points and the fifth pays 2500.
+type Tier struct {
+	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
+	Amount RewardAmount `json:"amount"`
+
+	// From The step applies from this number on, counting the fact itself: at least 2 for counts, minor units for revenue.
+	From int64 `json:"from"`
+}
+
+// TierMode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends.
+type TierMode string
+
+// TierSteps The steps, ascending. Below the first the amount of the rule applies.
+type TierSteps = []Tier
+
+// Tiers Steps of performance, or null when the amount of the rule always applies.
+type Tiers struct {
+	// Measure What is counted, of the referrals of one referrer in the program: those that qualified, their conversions of which something is left, or the net revenue of these in minor units.
+	Measure RewardMeasure `json:"measure"`
+
+	// Mode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends.
+	Mode TierMode `json:"mode"`
+
+	// Period A stretch of the calendar in the zone of the program over which a referrer is measured.
+	Period MeasurePeriod `json:"period"`
+
+	// Steps The steps, ascending. Below the first the amount of the rule applies.
+	Steps TierSteps `json:"steps"`
+}
+
 // TimeZone IANA time zone for calendar months and days of this program.
 type TimeZone = string
 
@@ -3522,6 +3972,9 @@ type UUIDV7 = openapi_types.UUID
 
 // Version Version of the row, raised by each change. Its quoted form is the ETag.
 type Version = int64
+
+// VersionPin Which version rates a conversion: the one its referral was attributed under (`attribution`), or the one that was current when the conversion occurred (`conversion`). Attribution, qualification and churn always follow the version of the referral.
+type VersionPin string
 
 // VisitorID Identifier of the visitor that your page made. Only a keyed hash is stored.
 type VisitorID = string

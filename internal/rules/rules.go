@@ -90,6 +90,15 @@ type RewardRule struct {
 	ExpiresAfterSeconds *int64 `json:"expires_after_seconds"`
 }
 
+// The kinds of rewards. Money is paid out, credit is redeemed, the others are handed over by the integrator.
+const (
+	KindMoney  = "money"
+	KindCredit = "credit"
+	KindPoints = "points"
+	KindCoupon = "coupon"
+	KindCustom = "custom"
+)
+
 // DefaultGroup names, in the groups of a rule, the participants who are in no group.
 const DefaultGroup = "default"
 
@@ -248,9 +257,29 @@ func Default() Document {
 	}
 }
 
-// Parse reads a stored document. It is complete, because it was completed when it was published.
+// Parse reads a stored document. What an older version did not know yet takes its default, so that a document is always complete.
 func Parse(raw []byte) (Document, error) {
-	var d Document
+	d := Default()
 	err := json.Unmarshal(raw, &d)
+	if d.Rewards == nil {
+		d.Rewards = []RewardRule{}
+	}
+	if d.Milestones == nil {
+		d.Milestones = []Milestone{}
+	}
 	return d, err
+}
+
+// UnmarshalJSON reads a rule and completes it.
+func (r *RewardRule) UnmarshalJSON(raw []byte) error {
+	type plain RewardRule // without this method
+	p := plain{Occurrence: AnyOccurrence}
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return err
+	}
+	if p.Groups == nil {
+		p.Groups = []string{}
+	}
+	*r = RewardRule(p)
+	return nil
 }

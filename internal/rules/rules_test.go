@@ -62,3 +62,33 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// TestParseCompletesWhatAnOlderVersionStored: a referral stays pinned to rules from before tiers, levels and milestones were known.
+func TestParseCompletesWhatAnOlderVersionStored(t *testing.T) {
+	t.Parallel()
+	const old = `{
+		"attribution": {"model": "first_touch", "window_seconds": 86400, "code_precedence": "click", "require_consent": true},
+		"qualification": {"conversion_types": ["trial"], "minimum_amount": 5, "window_seconds": 60, "revoke_on_reversal": false},
+		"rewards": [{"key": "share", "triggers": ["purchase"], "beneficiary": "referrer", "kind": "money",
+			"amount": {"type": "basis_points", "value": 2000}, "hold_seconds": 7, "duration_months": 12, "minimum_amount": 9}],
+		"churn": {"window_seconds": 600, "reinstate_on_reactivation": true},
+		"codes_per_participant": 3
+	}`
+	twelve := 12
+	want := rules.Default()
+	want.Attribution = rules.Attribution{Model: rules.FirstTouch, WindowSeconds: 86_400, CodePrecedence: rules.ClickFirst, RequireConsent: true}
+	want.Qualification = rules.Qualification{ConversionTypes: []string{"trial"}, MinimumAmount: 5, WindowSeconds: 60}
+	want.Rewards = []rules.RewardRule{{
+		Key: "share", Triggers: []string{"purchase"}, Beneficiary: rules.Referrer, Kind: rules.KindMoney,
+		Amount: rules.Amount{Type: rules.BasisPoints, Value: 2_000}, HoldSeconds: 7, DurationMonths: &twelve, MinimumAmount: 9,
+		Occurrence: rules.AnyOccurrence, Groups: []string{},
+	}}
+	want.Churn = &rules.Churn{WindowSeconds: 600, ReinstateOnReactivation: true}
+	want.CodesPerParticipant = 3
+	if got, err := rules.Parse([]byte(old)); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := rules.Parse([]byte(`{"rewards": null, "milestones": null}`)); err != nil || !reflect.DeepEqual(got, rules.Default()) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

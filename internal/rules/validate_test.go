@@ -14,7 +14,7 @@ import (
 // full is a document that uses everything there is.
 func full() rules.Document {
 	twelve := 12
-	return rules.Document{
+	d := rules.Document{
 		Attribution: rules.Attribution{
 			Model: rules.FirstTouch, WindowSeconds: 86_400, CodePrecedence: rules.ClickFirst, RequireConsent: true,
 		},
@@ -25,9 +25,17 @@ func full() rules.Document {
 			{Key: "share", Triggers: []string{"purchase", "renewal"}, Beneficiary: rules.Referrer, Kind: "money", Amount: rules.Amount{Type: rules.BasisPoints, Value: 2_000},
 				HoldSeconds: 1_209_600, DurationMonths: &twelve, MinimumAmount: 100},
 		},
+		Milestones:          []rules.Milestone{},
+		Levels:              rules.Levels{CeilingBasisPoints: 10_000, Ineligible: rules.Compress},
+		Budget:              &rules.Cap{Amount: 1_000_000, Period: rules.Year},
 		Churn:               &rules.Churn{WindowSeconds: 5_184_000, ReinstateOnReactivation: true},
 		CodesPerParticipant: 3,
+		VersionPin:          rules.PinConversion,
 	}
+	for i := range d.Rewards {
+		d.Rewards[i].Occurrence, d.Rewards[i].Groups = rules.AnyOccurrence, []string{}
+	}
+	return d
 }
 
 func share(key string, bp int64, triggers ...string) rules.RewardRule {

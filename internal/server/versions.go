@@ -83,7 +83,16 @@ func fromRules(r api.NewRules) rules.Document { return decoded(r, rules.Default(
 
 func toProgramVersion(v db.ProgramVersion) api.ProgramVersion {
 	return api.ProgramVersion{
-		ID: v.ID, ProgramID: v.ProgramID, Number: int64(v.Number), Rules: decoded(v.Rules, api.Rules{}),
+		ID: v.ID, ProgramID: v.ProgramID, Number: int64(v.Number), Rules: toRules(v.Rules),
 		PublishedAt: v.PublishedAt.UTC(),
 	}
+}
+
+// toRules answers stored rules complete, also those of a version that is older than a part of them.
+func toRules(raw []byte) api.Rules {
+	d, err := rules.Parse(raw)
+	if err != nil {
+		panic(err) // it was encoded by publish
+	}
+	return decoded(d, api.Rules{})
 }

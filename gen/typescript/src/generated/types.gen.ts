@@ -358,7 +358,7 @@ export type ConversionType = string;
 export type ConversionTypes = Array<ConversionType>;
 
 /**
- * Least net amount in minor units. What is below it does not count.
+ * Least net amount of a qualifying conversion, in minor units: its amount less what was reversed. What is below it does not qualify.
  */
 export type MinimumAmount = number;
 
@@ -383,7 +383,7 @@ export type NewQualificationRules = {
 };
 
 /**
- * Name of a reward rule, unique within its version.
+ * Name of a reward rule or a milestone, unique within its version.
  */
 export type RuleKey = string;
 
@@ -398,9 +398,9 @@ export type RewardTrigger = string;
 export type RewardTriggers = Array<RewardTrigger>;
 
 /**
- * Who gets the reward of a rule.
+ * Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
  */
-export type RuleBeneficiary = 'referrer' | 'referee';
+export type RuleBeneficiary = 'referrer' | 'referee' | 'upline';
 
 /**
  * What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
@@ -408,9 +408,9 @@ export type RuleBeneficiary = 'referrer' | 'referee';
 export type RewardKind = 'money' | 'credit' | 'points' | 'coupon' | 'custom';
 
 /**
- * `fixed` is an amount in minor units of the currency of the program; `basis_points` is a share of the conversion, where 10000 is the whole.
+ * `fixed` is an amount in minor units of the currency of the program, or a number of points or coupons; `basis_points` is a share of the conversion, where 10000 is the whole; `basis_points_of_commission` is a share of what the level below earns for the same conversion. With 2000 basis points for the referrer and 1000 of the commission for levels 2 and 3, a sale of 10000 pays 2000, 200 and 20.
  */
-export type RewardAmountType = 'fixed' | 'basis_points';
+export type RewardAmountType = 'fixed' | 'basis_points' | 'basis_points_of_commission';
 
 /**
  * How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
@@ -418,7 +418,7 @@ export type RewardAmountType = 'fixed' | 'basis_points';
 export type RewardAmount = {
     type: RewardAmountType;
     /**
-     * Minor units for `fixed`; 1 to 10000 for `basis_points`.
+     * Minor units (points, coupons) for `fixed`; 1 to 10000 for a share.
      */
     value: number;
 };
@@ -434,6 +434,100 @@ export type HoldSeconds = number;
 export type DurationMonths = number | null;
 
 /**
+ * Least gross amount of the conversion in minor units, as it occurred: a later reversal takes its part of the reward back, and never the right to it. With 2000, a sale of 1999 pays nothing; one of 2500 of which 1000 are refunded pays for 1500.
+ */
+export type RewardMinimumAmount = number;
+
+/**
+ * Which ancestor an `upline` rule is for: 2 is who referred the referrer, 3 the one above, and so on. Null for the other beneficiaries.
+ */
+export type RuleLevel = number | null;
+
+/**
+ * Which conversions of its triggers a rule pays for: `any`, only the qualifying one (`first`), or only those after it (`later`). Two rules, `first` and `later`, make new-customer and renewal rates.
+ */
+export type RewardOccurrence = 'any' | 'first' | 'later';
+
+/**
+ * A group of participants; `default` are those in no group.
+ */
+export type GroupName = string;
+
+/**
+ * The groups of participants that the rule is for, by the group of its beneficiary (for a referee that of its referrer) when the fact occurred. Empty means everybody.
+ */
+export type RewardGroups = Array<GroupName>;
+
+/**
+ * An expression in CEL that must hold for the conversion; empty always holds. It is checked when the version is published. Available is `conversion` with `type`, `source` and `currency` (text), `amount` (gross, minor units), `occurred_at` (timestamp) and `metadata` (texts by name), with the operators and functions of CEL, and regular expressions in the syntax of RE2. What cannot be decided does not hold: a name that the metadata does not have, a division by zero, an expression that costs too much. Example: `conversion.amount >= 5000 && conversion.metadata.plan in ["pro", "team"]`.
+ */
+export type RewardCondition = string;
+
+/**
+ * What is counted, of the referrals of one referrer in the program: those that qualified, their conversions of which something is left, or the net revenue of these in minor units.
+ */
+export type RewardMeasure = 'qualified_referrals' | 'conversions' | 'revenue';
+
+/**
+ * A stretch of the calendar in the zone of the program over which a referrer is measured.
+ */
+export type MeasurePeriod = 'lifetime' | 'month' | 'quarter' | 'year';
+
+/**
+ * `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends.
+ */
+export type TierMode = 'frozen' | 'recompute';
+
+/**
+ * One step. With 2000 basis points as the amount of the rule and a step from 5 with 2500, the first four qualified referrals pay 2000 basis points and the fifth pays 2500.
+ */
+export type Tier = {
+    /**
+     * The step applies from this number on, counting the fact itself: at least 2 for counts, minor units for revenue.
+     */
+    from: number;
+    amount: RewardAmount;
+};
+
+/**
+ * The steps, ascending. Below the first the amount of the rule applies.
+ */
+export type TierSteps = Array<Tier>;
+
+/**
+ * Steps of performance whose amounts take the place of the rule's. Null or absent means that the rule's always applies.
+ */
+export type NewTiers = {
+    measure: RewardMeasure;
+    period?: MeasurePeriod;
+    mode?: TierMode;
+    steps: TierSteps;
+} | null;
+
+/**
+ * The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+ */
+export type CapAmount = number;
+
+/**
+ * A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
+ */
+export type CapPeriod = 'lifetime' | 'day' | 'week' | 'month' | 'quarter' | 'year';
+
+/**
+ * The most that one beneficiary is granted by the rule. Null or absent means no cap.
+ */
+export type NewCap = {
+    amount: CapAmount;
+    period?: CapPeriod;
+} | null;
+
+/**
+ * How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+ */
+export type ExpiresAfterSeconds = number | null;
+
+/**
  * What is owed, to whom, for what.
  */
 export type NewRewardRule = {
@@ -444,13 +538,81 @@ export type NewRewardRule = {
     amount: RewardAmount;
     hold_seconds?: HoldSeconds;
     duration_months?: DurationMonths;
-    minimum_amount?: MinimumAmount;
+    minimum_amount?: RewardMinimumAmount;
+    level?: RuleLevel;
+    occurrence?: RewardOccurrence;
+    groups?: RewardGroups;
+    condition?: RewardCondition;
+    tiers?: NewTiers;
+    cap?: NewCap;
+    expires_after_seconds?: ExpiresAfterSeconds;
 };
 
 /**
  * Reward rules, each with a key of its own.
  */
 export type NewRewardRules = Array<NewRewardRule>;
+
+/**
+ * From which number, or revenue in minor units, the milestone is reached.
+ */
+export type MilestoneThreshold = number;
+
+/**
+ * Minor units of the currency of the program, or a number of points or coupons.
+ */
+export type MilestoneAmount = number;
+
+/**
+ * Whether the reward is taken back when a reversal takes the referrer below the threshold again.
+ */
+export type ReversibleMilestone = boolean;
+
+/**
+ * Pays a referrer once in its period for reaching a threshold. With `qualified_referrals`, a threshold of 10 and an amount of 5000, the tenth qualified referral pays 50.00.
+ */
+export type NewMilestone = {
+    key: RuleKey;
+    measure: RewardMeasure;
+    period?: MeasurePeriod;
+    threshold: MilestoneThreshold;
+    kind: RewardKind;
+    amount: MilestoneAmount;
+    hold_seconds?: HoldSeconds;
+    reversible?: ReversibleMilestone;
+    expires_after_seconds?: ExpiresAfterSeconds;
+};
+
+/**
+ * Milestones, each with a key of its own among reward rules and milestones.
+ */
+export type NewMilestones = Array<NewMilestone>;
+
+/**
+ * The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
+ */
+export type CeilingBasisPoints = number;
+
+/**
+ * What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may.
+ */
+export type IneligibleLevel = 'skip' | 'compress';
+
+/**
+ * How the levels of the referral tree earn.
+ */
+export type NewLevels = {
+    ceiling_basis_points?: CeilingBasisPoints;
+    ineligible?: IneligibleLevel;
+};
+
+/**
+ * The most that the program grants, over all rules and beneficiaries. Null or absent means no budget.
+ */
+export type NewBudget = {
+    amount: CapAmount;
+    period?: CapPeriod;
+} | null;
 
 /**
  * A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds.
@@ -476,14 +638,23 @@ export type NewChurnRule = {
 export type CodesPerParticipant = number;
 
 /**
+ * Which version rates a conversion: the one its referral was attributed under (`attribution`), or the one that was current when the conversion occurred (`conversion`). Attribution, qualification and churn always follow the version of the referral.
+ */
+export type VersionPin = 'attribution' | 'conversion';
+
+/**
  * Rules to publish. What is left out takes the default that its schema names.
  */
 export type NewRules = {
     attribution?: NewAttributionRules;
     qualification?: NewQualificationRules;
     rewards?: NewRewardRules;
+    milestones?: NewMilestones;
+    levels?: NewLevels;
+    budget?: NewBudget;
     churn?: NewChurnRule;
     codes_per_participant?: CodesPerParticipant;
+    version_pin?: VersionPin;
 };
 
 /**
@@ -536,6 +707,24 @@ export type QualificationRules = {
 };
 
 /**
+ * Steps of performance, or null when the amount of the rule always applies.
+ */
+export type Tiers = {
+    measure: RewardMeasure;
+    period: MeasurePeriod;
+    mode: TierMode;
+    steps: TierSteps;
+} | null;
+
+/**
+ * The most that one beneficiary is granted by the rule, or null for no cap.
+ */
+export type Cap = {
+    amount: CapAmount;
+    period: CapPeriod;
+} | null;
+
+/**
  * What is owed, to whom, for what.
  */
 export type RewardRule = {
@@ -546,13 +735,56 @@ export type RewardRule = {
     amount: RewardAmount;
     hold_seconds: HoldSeconds;
     duration_months: DurationMonths;
-    minimum_amount: MinimumAmount;
+    minimum_amount: RewardMinimumAmount;
+    level: RuleLevel;
+    occurrence: RewardOccurrence;
+    groups: RewardGroups;
+    condition: RewardCondition;
+    tiers: Tiers;
+    cap: Cap;
+    expires_after_seconds: ExpiresAfterSeconds;
 };
 
 /**
  * Reward rules, each with a key of its own.
  */
 export type RewardRules = Array<RewardRule>;
+
+/**
+ * Pays a referrer once in its period for reaching a threshold.
+ */
+export type Milestone = {
+    key: RuleKey;
+    measure: RewardMeasure;
+    period: MeasurePeriod;
+    threshold: MilestoneThreshold;
+    kind: RewardKind;
+    amount: MilestoneAmount;
+    hold_seconds: HoldSeconds;
+    reversible: ReversibleMilestone;
+    expires_after_seconds: ExpiresAfterSeconds;
+};
+
+/**
+ * Milestones, each with a key of its own among reward rules and milestones.
+ */
+export type Milestones = Array<Milestone>;
+
+/**
+ * How the levels of the referral tree earn.
+ */
+export type Levels = {
+    ceiling_basis_points: CeilingBasisPoints;
+    ineligible: IneligibleLevel;
+};
+
+/**
+ * The most that the program grants, over all rules and beneficiaries, or null for no budget.
+ */
+export type Budget = {
+    amount: CapAmount;
+    period: CapPeriod;
+} | null;
 
 /**
  * What happens when a referee leaves soon, or null when churn takes nothing back.
@@ -569,8 +801,12 @@ export type Rules = {
     attribution: AttributionRules;
     qualification: QualificationRules;
     rewards: RewardRules;
+    milestones: Milestones;
+    levels: Levels;
+    budget: Budget;
     churn: ChurnRule;
     codes_per_participant: CodesPerParticipant;
+    version_pin: VersionPin;
 };
 
 /**
@@ -820,7 +1056,7 @@ export type NullableId = string | null;
 /**
  * Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
  */
-export type ReasonCode = 'ATTRIBUTED_LAST_TOUCH' | 'ATTRIBUTED_FIRST_TOUCH' | 'ATTRIBUTED_EXPLICIT_CODE' | 'ATTRIBUTED_MANUAL' | 'NO_TOUCH' | 'WINDOW_EXPIRED' | 'CODE_NOT_FOUND' | 'CODE_DISABLED' | 'CODE_EXPIRED' | 'CODE_NOT_STARTED' | 'CODE_EXHAUSTED' | 'PROGRAM_NOT_ACTIVE' | 'REFERRER_INELIGIBLE' | 'ALREADY_ATTRIBUTED' | 'EXISTING_CUSTOMER' | 'SELF_REFERRAL' | 'SELF_REFERRAL_ALIAS' | 'RISK_REJECTED' | 'RISK_HELD' | 'CONSENT_MISSING' | 'BOT_TOUCH_ONLY' | 'BELOW_MINIMUM' | 'NOT_FIRST_PURCHASE' | 'QUALIFICATION_WINDOW_EXPIRED' | 'DURATION_ENDED' | 'CAP_REACHED' | 'CAP_PARTIAL' | 'BUDGET_EXHAUSTED' | 'LEVEL_DEPTH_EXCEEDED' | 'LEVEL_INELIGIBLE_SKIPPED' | 'LEVEL_COMPRESSED' | 'FX_RATE_MISSING' | 'REVERSED_REFUND' | 'REVERSED_CHARGEBACK' | 'REVERSED_CHURN' | 'REINSTATED' | 'SUPERSEDED' | 'ERASED' | 'REVERSED_MANUAL' | 'REVERSED_FRAUD' | 'DISPUTE_WON' | 'COUNTED' | 'OCCURRED_BEFORE_SIGNUP' | 'NO_REFERRAL' | 'NOT_QUALIFIED' | 'DUPLICATE_TOUCH' | 'CLICK_NOT_FOUND' | 'CONVERSION_NOT_FOUND' | 'GRANTED' | 'MANUAL' | 'REVERSAL_EXCEEDS_CONVERSION' | 'CURRENCY_MISMATCH' | 'REFERRAL_REJECTED';
+export type ReasonCode = 'ATTRIBUTED_LAST_TOUCH' | 'ATTRIBUTED_FIRST_TOUCH' | 'ATTRIBUTED_EXPLICIT_CODE' | 'ATTRIBUTED_MANUAL' | 'NO_TOUCH' | 'WINDOW_EXPIRED' | 'CODE_NOT_FOUND' | 'CODE_DISABLED' | 'CODE_EXPIRED' | 'CODE_NOT_STARTED' | 'CODE_EXHAUSTED' | 'PROGRAM_NOT_ACTIVE' | 'REFERRER_INELIGIBLE' | 'ALREADY_ATTRIBUTED' | 'EXISTING_CUSTOMER' | 'SELF_REFERRAL' | 'SELF_REFERRAL_ALIAS' | 'RISK_REJECTED' | 'RISK_HELD' | 'CONSENT_MISSING' | 'BOT_TOUCH_ONLY' | 'BELOW_MINIMUM' | 'NOT_FIRST_PURCHASE' | 'QUALIFICATION_WINDOW_EXPIRED' | 'DURATION_ENDED' | 'CAP_REACHED' | 'CAP_PARTIAL' | 'BUDGET_EXHAUSTED' | 'LEVEL_DEPTH_EXCEEDED' | 'LEVEL_INELIGIBLE_SKIPPED' | 'LEVEL_COMPRESSED' | 'FX_RATE_MISSING' | 'REVERSED_REFUND' | 'REVERSED_CHARGEBACK' | 'REVERSED_CHURN' | 'REINSTATED' | 'SUPERSEDED' | 'ERASED' | 'REVERSED_MANUAL' | 'REVERSED_FRAUD' | 'DISPUTE_WON' | 'COUNTED' | 'OCCURRED_BEFORE_SIGNUP' | 'NO_REFERRAL' | 'NOT_QUALIFIED' | 'DUPLICATE_TOUCH' | 'CLICK_NOT_FOUND' | 'CONVERSION_NOT_FOUND' | 'GRANTED' | 'MANUAL' | 'REVERSAL_EXCEEDS_CONVERSION' | 'CURRENCY_MISMATCH' | 'REFERRAL_REJECTED' | 'CONDITION_NOT_MET' | 'GROUP_NOT_ELIGIBLE' | 'TIER_RERATED' | 'MILESTONE_REACHED' | 'MILESTONE_LOST';
 
 /**
  * One side of a transfer, as the participant sees it.
