@@ -47,7 +47,7 @@ func newCommand(name, arguments, summary, help string) *command {
 
 func commands() []*command {
 	return []*command{
-		serveCommand(), migrateCommand(), keysCommand(), exampleCommand(), validateCommand(), doctorCommand(), versionCommand(),
+		serveCommand(), migrateCommand(), keysCommand(), exampleCommand(), conformCommand(), validateCommand(), doctorCommand(), versionCommand(),
 	}
 }
 

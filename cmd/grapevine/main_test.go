@@ -11,7 +11,7 @@ import (
 func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
 	_, overview, _ := ran(t, nil, "help")
-	for _, name := range []string{"serve", "migrate", "validate", "example", "doctor", "keys", "version"} {
+	for _, name := range []string{"serve", "migrate", "validate", "example", "conform", "doctor", "keys", "version"} {
 		code, asked, stderr := ran(t, nil, "help", name)
 		if code != 0 || stderr != "" || !strings.HasPrefix(asked, "Usage: grapevine "+name) {
 			t.Errorf("help %s: exit status %d, %q, %q", name, code, asked, stderr)
@@ -32,7 +32,7 @@ func TestACommandLineThatCannotBeUnderstoodIsStatus2(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
 		"", "fly", "help fly", "serve now", "serve -fly", "migrate", "migrate sideways", "migrate up 1", "migrate down", "migrate down 0",
-		"migrate force x", "example -key gv", "validate this", "doctor this", "version this", "keys", "keys fly", "keys create",
+		"migrate force x", "example -key gv", "conform -key gv", "conform x", "validate this", "doctor this", "version this", "keys", "keys fly", "keys create",
 		"keys workspace", "keys revoke -workspace x", "keys list x",
 	} {
 		code, stdout, stderr := ran(t, nil, strings.Fields(line)...)

@@ -65,9 +65,11 @@ var places = map[string]place{
 	"internal/dbtest":              {ours: []string{"internal/postgres", "internal/store", "gen/db", "sql/migrations"}, others: anything},
 	"internal/server/contracttest": {ours: []string{"gen"}, others: anything},
 	"internal/server/servertest":   {ours: []string{"internal/server", "internal/server/contracttest", "internal/store", "internal/dbtest", "gen", "gen/client", "gen/db"}, others: anything},
+	"internal/conform":             {others: []string{uuid, "gopkg.in/yaml.v3"}},
 	"internal/scenario":            {},
 	"internal/attacks":             {},
 	"internal/house":               {},
+	"examples/conformance":         {},
 	"examples/go-quickstart":       {ours: []string{"gen/client"}, others: clientNeeds},
 }
 
