@@ -1,4 +1,4 @@
-// Package money does the arithmetic of minor units. There is no float in it.
+// Package money does the arithmetic of minor units: shares of an amount, and amounts of one currency in another. There is no float in it.
 package money
 
 import "math/bits"

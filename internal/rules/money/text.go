@@ -5,18 +5,10 @@ import (
 	"strings"
 )
 
-// digits are the decimal places of currencies that do not have two, by ISO 4217.
-var digits = map[string]int{
-	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0, "UYI": 0, "VND": 0,
-	"VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0, NoCurrency: 0,
-	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-	"CLF": 4, "UYW": 4,
-}
-
 // Text writes an amount of minor units for people to read: 123456 USD is "1234.56 USD", 500 JPY is "500 JPY".
 func Text(amount int64, currency string) string {
-	places, ok := digits[currency]
-	if !ok {
+	places, ok := Digits(currency)
+	if !ok && currency != NoCurrency {
 		places = 2
 	}
 	sign, text := "", strconv.FormatInt(amount, 10)
