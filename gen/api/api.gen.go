@@ -384,6 +384,7 @@ const (
 	EventTypeConversionRestored      EventType = "conversion.restored"
 	EventTypeConversionReversed      EventType = "conversion.reversed"
 	EventTypeDecisionRecorded        EventType = "decision.recorded"
+	EventTypeExchangeRateRecorded    EventType = "exchange_rate.recorded"
 	EventTypeParticipantBanned       EventType = "participant.banned"
 	EventTypeParticipantCreated      EventType = "participant.created"
 	EventTypeParticipantReinstated   EventType = "participant.reinstated"
@@ -453,6 +454,8 @@ func (e EventType) Valid() bool {
 	case EventTypeConversionReversed:
 		return true
 	case EventTypeDecisionRecorded:
+		return true
+	case EventTypeExchangeRateRecorded:
 		return true
 	case EventTypeParticipantBanned:
 		return true
@@ -1176,6 +1179,8 @@ const (
 	ScopeParticipantsWrite Scope = "participants:write"
 	ScopeProgramsRead      Scope = "programs:read"
 	ScopeProgramsWrite     Scope = "programs:write"
+	ScopeRatesRead         Scope = "rates:read"
+	ScopeRatesWrite        Scope = "rates:write"
 	ScopeReferralsRead     Scope = "referrals:read"
 	ScopeReferralsWrite    Scope = "referrals:write"
 	ScopeRewardsRead       Scope = "rewards:read"
@@ -1225,6 +1230,10 @@ func (e Scope) Valid() bool {
 		return true
 	case ScopeProgramsWrite:
 		return true
+	case ScopeRatesRead:
+		return true
+	case ScopeRatesWrite:
+		return true
 	case ScopeReferralsRead:
 		return true
 	case ScopeReferralsWrite:
@@ -1250,6 +1259,7 @@ const (
 	SubjectTypeCode           SubjectType = "code"
 	SubjectTypeConversion     SubjectType = "conversion"
 	SubjectTypeDecision       SubjectType = "decision"
+	SubjectTypeExchangeRate   SubjectType = "exchange_rate"
 	SubjectTypeParticipant    SubjectType = "participant"
 	SubjectTypeProgram        SubjectType = "program"
 	SubjectTypeProgramVersion SubjectType = "program_version"
@@ -1275,6 +1285,8 @@ func (e SubjectType) Valid() bool {
 	case SubjectTypeConversion:
 		return true
 	case SubjectTypeDecision:
+		return true
+	case SubjectTypeExchangeRate:
 		return true
 	case SubjectTypeParticipant:
 		return true
@@ -2010,6 +2022,9 @@ type CurrentProgramVersion struct {
 // Date Calendar day in the time zone of the program.
 type Date = openapi_types.Date
 
+// DecimalRate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+type DecimalRate = string
+
 // Decision The stored answer to "who gets it, and why".
 type Decision struct {
 	// AnswerHash SHA-256 in lower-case hexadecimal digits.
@@ -2136,6 +2151,41 @@ type EventPage struct {
 
 // EventType What happened to the subject.
 type EventType string
+
+// ExchangeRate What a unit of one currency is worth in another, from a moment until the next rate of the pair.
+type ExchangeRate struct {
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// EffectiveAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	EffectiveAt Timestamp `json:"effective_at"`
+
+	// FromCurrency Currency code of ISO 4217.
+	FromCurrency Currency `json:"from_currency"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+	Rate DecimalRate `json:"rate"`
+
+	// Source Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
+	Source SourceName `json:"source"`
+
+	// ToCurrency Currency code of ISO 4217.
+	ToCurrency Currency `json:"to_currency"`
+}
+
+// ExchangeRatePage One page of rates, newest first.
+type ExchangeRatePage struct {
+	Data []ExchangeRate `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
 
 // ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
 type ExpiresAfterSeconds = int64
@@ -2557,6 +2607,24 @@ type NewDisputeWin struct {
 
 	// OccurredAt When it happened in your system, with a zone. Accepted from 30 days back to 5 minutes ahead of the clock of the workspace, otherwise `occurred_at_out_of_range`. Absent means now. Every policy goes by this time.
 	OccurredAt *OccurredAt `json:"occurred_at,omitempty"`
+}
+
+// NewExchangeRate A rate to record. It is unique by pair, source and moment.
+type NewExchangeRate struct {
+	// EffectiveAt From when on it holds, with a zone; it may lie in the future. Absent means now.
+	EffectiveAt *time.Time `json:"effective_at,omitempty"`
+
+	// FromCurrency Currency code of ISO 4217.
+	FromCurrency Currency `json:"from_currency"`
+
+	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+	Rate DecimalRate `json:"rate"`
+
+	// Source Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
+	Source *SourceName `json:"source,omitempty"`
+
+	// ToCurrency Currency code of ISO 4217.
+	ToCurrency Currency `json:"to_currency"`
 }
 
 // NewLevels How the levels of the referral tree earn.
@@ -4077,6 +4145,9 @@ type EventTypeQuery = EventType
 // ExternalIDQuery Identifier from your system, compared exactly. Printable characters only.
 type ExternalIDQuery = ExternalID
 
+// FromCurrencyQuery Currency code of ISO 4217.
+type FromCurrencyQuery = Currency
+
 // FromDateQuery Calendar day in the time zone of the program.
 type FromDateQuery = Date
 
@@ -4157,6 +4228,9 @@ type SignupIDQuery = ID
 
 // SubjectIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type SubjectIDQuery = ID
+
+// ToCurrencyQuery Currency code of ISO 4217.
+type ToCurrencyQuery = Currency
 
 // ToDateQuery Calendar day in the time zone of the program.
 type ToDateQuery = Date
@@ -4453,6 +4527,27 @@ type ListEventsParams struct {
 
 	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListExchangeRatesParams defines parameters for ListExchangeRates.
+type ListExchangeRatesParams struct {
+	// FromCurrency Only those from this currency.
+	FromCurrency *FromCurrencyQuery `form:"from_currency,omitempty" json:"from_currency,omitempty"`
+
+	// ToCurrency Only those into this currency.
+	ToCurrency *ToCurrencyQuery `form:"to_currency,omitempty" json:"to_currency,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// RecordExchangeRateParams defines parameters for RecordExchangeRate.
+type RecordExchangeRateParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // ListLedgerAccountsParams defines parameters for ListLedgerAccounts.
@@ -4836,6 +4931,9 @@ type RecordConversionJSONRequestBody = NewConversion
 // ReverseConversionJSONRequestBody defines body for ReverseConversion for application/json ContentType.
 type ReverseConversionJSONRequestBody = NewConversionReversal
 
+// RecordExchangeRateJSONRequestBody defines body for RecordExchangeRate for application/json ContentType.
+type RecordExchangeRateJSONRequestBody = NewExchangeRate
+
 // CreateParticipantJSONRequestBody defines body for CreateParticipant for application/json ContentType.
 type CreateParticipantJSONRequestBody = NewParticipant
 
@@ -5015,6 +5113,12 @@ type ServerInterface interface {
 	// GetEvent Read an event
 	// (GET /v1/events/{event_id})
 	GetEvent(ctx echo.Context, eventID EventIDPath) error
+	// ListExchangeRates List exchange rates
+	// (GET /v1/exchange-rates)
+	ListExchangeRates(ctx echo.Context, params ListExchangeRatesParams) error
+	// RecordExchangeRate Record an exchange rate
+	// (POST /v1/exchange-rates)
+	RecordExchangeRate(ctx echo.Context, params RecordExchangeRateParams) error
 	// ListLedgerAccounts List accounts
 	// (GET /v1/ledger/accounts)
 	ListLedgerAccounts(ctx echo.Context, params ListLedgerAccountsParams) error
@@ -6254,6 +6358,76 @@ func (w *ServerInterfaceWrapper) GetEvent(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetEvent(ctx, eventID)
+	return err
+}
+
+// ListExchangeRates converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExchangeRates(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListExchangeRatesParams
+	// ------------- Optional query parameter "from_currency" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from_currency", ctx.QueryParams(), &params.FromCurrency, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from_currency: %s", err))
+	}
+
+	// ------------- Optional query parameter "to_currency" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to_currency", ctx.QueryParams(), &params.ToCurrency, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to_currency: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExchangeRates(ctx, params)
+	return err
+}
+
+// RecordExchangeRate converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordExchangeRate(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordExchangeRateParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordExchangeRate(ctx, params)
 	return err
 }
 
@@ -8051,6 +8225,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/reversals/:reversal_id/dispute-won", wrapper.RestoreReversal, options.OperationMiddlewares["restoreReversal"]...)
 	router.POST(options.BaseURL+"/v1/churns", wrapper.RecordChurn, options.OperationMiddlewares["recordChurn"]...)
 	router.POST(options.BaseURL+"/v1/reactivations", wrapper.RecordReactivation, options.OperationMiddlewares["recordReactivation"]...)
+	router.GET(options.BaseURL+"/v1/exchange-rates", wrapper.ListExchangeRates, options.OperationMiddlewares["listExchangeRates"]...)
+	router.POST(options.BaseURL+"/v1/exchange-rates", wrapper.RecordExchangeRate, options.OperationMiddlewares["recordExchangeRate"]...)
 	router.GET(options.BaseURL+"/v1/referrals", wrapper.ListReferrals, options.OperationMiddlewares["listReferrals"]...)
 	router.POST(options.BaseURL+"/v1/referrals", wrapper.CreateReferral, options.OperationMiddlewares["createReferral"]...)
 	router.GET(options.BaseURL+"/v1/referrals/:referral_id", wrapper.GetReferral, options.OperationMiddlewares["getReferral"]...)
@@ -15560,6 +15736,480 @@ type GetEvent503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetEvent503ApplicationProblemPlusJSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExchangeRatesRequestObject struct {
+	Params ListExchangeRatesParams
+}
+
+type ListExchangeRatesResponseObject interface {
+	VisitListExchangeRatesResponse(w http.ResponseWriter) error
+}
+
+type ListExchangeRates200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type ListExchangeRates200JSONResponse struct {
+	Body    ExchangeRatePage
+	Headers ListExchangeRates200ResponseHeaders
+}
+
+func (response ListExchangeRates200JSONResponse) VisitListExchangeRatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExchangeRates400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListExchangeRates400ApplicationProblemPlusJSONResponse) VisitListExchangeRatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExchangeRates401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListExchangeRates401ApplicationProblemPlusJSONResponse) VisitListExchangeRatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExchangeRates403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListExchangeRates403ApplicationProblemPlusJSONResponse) VisitListExchangeRatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExchangeRates422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ListExchangeRates422ApplicationProblemPlusJSONResponse) VisitListExchangeRatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExchangeRates429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListExchangeRates429ApplicationProblemPlusJSONResponse) VisitListExchangeRatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExchangeRates500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListExchangeRates500ApplicationProblemPlusJSONResponse) VisitListExchangeRatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExchangeRates503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListExchangeRates503ApplicationProblemPlusJSONResponse) VisitListExchangeRatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRateRequestObject struct {
+	Params RecordExchangeRateParams
+	Body   *RecordExchangeRateJSONRequestBody
+}
+
+type RecordExchangeRateResponseObject interface {
+	VisitRecordExchangeRateResponse(w http.ResponseWriter) error
+}
+
+type RecordExchangeRate200ResponseHeaders struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+type RecordExchangeRate200JSONResponse struct {
+	Body    ExchangeRate
+	Headers RecordExchangeRate200ResponseHeaders
+}
+
+func (response RecordExchangeRate200JSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate201ResponseHeaders struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+type RecordExchangeRate201JSONResponse struct {
+	Body    ExchangeRate
+	Headers RecordExchangeRate201ResponseHeaders
+}
+
+func (response RecordExchangeRate201JSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate400ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate401ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate403ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate409ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate413ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate415ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate422ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate429ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate500ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordExchangeRate503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RecordExchangeRate503ApplicationProblemPlusJSONResponse) VisitRecordExchangeRateResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -28653,6 +29303,12 @@ type StrictServerInterface interface {
 	// GetEvent Read an event
 	// (GET /v1/events/{event_id})
 	GetEvent(ctx context.Context, request GetEventRequestObject) (GetEventResponseObject, error)
+	// ListExchangeRates List exchange rates
+	// (GET /v1/exchange-rates)
+	ListExchangeRates(ctx context.Context, request ListExchangeRatesRequestObject) (ListExchangeRatesResponseObject, error)
+	// RecordExchangeRate Record an exchange rate
+	// (POST /v1/exchange-rates)
+	RecordExchangeRate(ctx context.Context, request RecordExchangeRateRequestObject) (RecordExchangeRateResponseObject, error)
 	// ListLedgerAccounts List accounts
 	// (GET /v1/ledger/accounts)
 	ListLedgerAccounts(ctx context.Context, request ListLedgerAccountsRequestObject) (ListLedgerAccountsResponseObject, error)
@@ -29977,6 +30633,79 @@ func (sh *strictHandler) GetEvent(ctx echo.Context, eventID EventIDPath) error {
 		return err
 	} else if validResponse, ok := response.(GetEventResponseObject); ok {
 		return validResponse.VisitGetEventResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListExchangeRates operation middleware
+func (sh *strictHandler) ListExchangeRates(ctx echo.Context, params ListExchangeRatesParams) error {
+	var request ListExchangeRatesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExchangeRates(ctx.Request().Context(), request.(ListExchangeRatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExchangeRates")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExchangeRatesResponseObject); ok {
+		return validResponse.VisitListExchangeRatesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordExchangeRate operation middleware
+func (sh *strictHandler) RecordExchangeRate(ctx echo.Context, params RecordExchangeRateParams) error {
+	var request RecordExchangeRateRequestObject
+
+	request.Params = params
+
+	var body RecordExchangeRateJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordExchangeRate(ctx.Request().Context(), request.(RecordExchangeRateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordExchangeRate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordExchangeRateResponseObject); ok {
+		return validResponse.VisitRecordExchangeRateResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

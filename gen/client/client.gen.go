@@ -385,6 +385,7 @@ const (
 	EventTypeConversionRestored      EventType = "conversion.restored"
 	EventTypeConversionReversed      EventType = "conversion.reversed"
 	EventTypeDecisionRecorded        EventType = "decision.recorded"
+	EventTypeExchangeRateRecorded    EventType = "exchange_rate.recorded"
 	EventTypeParticipantBanned       EventType = "participant.banned"
 	EventTypeParticipantCreated      EventType = "participant.created"
 	EventTypeParticipantReinstated   EventType = "participant.reinstated"
@@ -454,6 +455,8 @@ func (e EventType) Valid() bool {
 	case EventTypeConversionReversed:
 		return true
 	case EventTypeDecisionRecorded:
+		return true
+	case EventTypeExchangeRateRecorded:
 		return true
 	case EventTypeParticipantBanned:
 		return true
@@ -1177,6 +1180,8 @@ const (
 	ScopeParticipantsWrite Scope = "participants:write"
 	ScopeProgramsRead      Scope = "programs:read"
 	ScopeProgramsWrite     Scope = "programs:write"
+	ScopeRatesRead         Scope = "rates:read"
+	ScopeRatesWrite        Scope = "rates:write"
 	ScopeReferralsRead     Scope = "referrals:read"
 	ScopeReferralsWrite    Scope = "referrals:write"
 	ScopeRewardsRead       Scope = "rewards:read"
@@ -1226,6 +1231,10 @@ func (e Scope) Valid() bool {
 		return true
 	case ScopeProgramsWrite:
 		return true
+	case ScopeRatesRead:
+		return true
+	case ScopeRatesWrite:
+		return true
 	case ScopeReferralsRead:
 		return true
 	case ScopeReferralsWrite:
@@ -1251,6 +1260,7 @@ const (
 	SubjectTypeCode           SubjectType = "code"
 	SubjectTypeConversion     SubjectType = "conversion"
 	SubjectTypeDecision       SubjectType = "decision"
+	SubjectTypeExchangeRate   SubjectType = "exchange_rate"
 	SubjectTypeParticipant    SubjectType = "participant"
 	SubjectTypeProgram        SubjectType = "program"
 	SubjectTypeProgramVersion SubjectType = "program_version"
@@ -1276,6 +1286,8 @@ func (e SubjectType) Valid() bool {
 	case SubjectTypeConversion:
 		return true
 	case SubjectTypeDecision:
+		return true
+	case SubjectTypeExchangeRate:
 		return true
 	case SubjectTypeParticipant:
 		return true
@@ -2011,6 +2023,9 @@ type CurrentProgramVersion struct {
 // Date Calendar day in the time zone of the program.
 type Date = openapi_types.Date
 
+// DecimalRate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+type DecimalRate = string
+
 // Decision The stored answer to "who gets it, and why".
 type Decision struct {
 	// AnswerHash SHA-256 in lower-case hexadecimal digits.
@@ -2137,6 +2152,41 @@ type EventPage struct {
 
 // EventType What happened to the subject.
 type EventType string
+
+// ExchangeRate What a unit of one currency is worth in another, from a moment until the next rate of the pair.
+type ExchangeRate struct {
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// EffectiveAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	EffectiveAt Timestamp `json:"effective_at"`
+
+	// FromCurrency Currency code of ISO 4217.
+	FromCurrency Currency `json:"from_currency"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+	Rate DecimalRate `json:"rate"`
+
+	// Source Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
+	Source SourceName `json:"source"`
+
+	// ToCurrency Currency code of ISO 4217.
+	ToCurrency Currency `json:"to_currency"`
+}
+
+// ExchangeRatePage One page of rates, newest first.
+type ExchangeRatePage struct {
+	Data []ExchangeRate `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
 
 // ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
 type ExpiresAfterSeconds = int64
@@ -2558,6 +2608,24 @@ type NewDisputeWin struct {
 
 	// OccurredAt When it happened in your system, with a zone. Accepted from 30 days back to 5 minutes ahead of the clock of the workspace, otherwise `occurred_at_out_of_range`. Absent means now. Every policy goes by this time.
 	OccurredAt *OccurredAt `json:"occurred_at,omitempty"`
+}
+
+// NewExchangeRate A rate to record. It is unique by pair, source and moment.
+type NewExchangeRate struct {
+	// EffectiveAt From when on it holds, with a zone; it may lie in the future. Absent means now.
+	EffectiveAt *time.Time `json:"effective_at,omitempty"`
+
+	// FromCurrency Currency code of ISO 4217.
+	FromCurrency Currency `json:"from_currency"`
+
+	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+	Rate DecimalRate `json:"rate"`
+
+	// Source Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
+	Source *SourceName `json:"source,omitempty"`
+
+	// ToCurrency Currency code of ISO 4217.
+	ToCurrency Currency `json:"to_currency"`
 }
 
 // NewLevels How the levels of the referral tree earn.
@@ -4078,6 +4146,9 @@ type EventTypeQuery = EventType
 // ExternalIDQuery Identifier from your system, compared exactly. Printable characters only.
 type ExternalIDQuery = ExternalID
 
+// FromCurrencyQuery Currency code of ISO 4217.
+type FromCurrencyQuery = Currency
+
 // FromDateQuery Calendar day in the time zone of the program.
 type FromDateQuery = Date
 
@@ -4158,6 +4229,9 @@ type SignupIDQuery = ID
 
 // SubjectIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type SubjectIDQuery = ID
+
+// ToCurrencyQuery Currency code of ISO 4217.
+type ToCurrencyQuery = Currency
 
 // ToDateQuery Calendar day in the time zone of the program.
 type ToDateQuery = Date
@@ -4454,6 +4528,27 @@ type ListEventsParams struct {
 
 	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListExchangeRatesParams defines parameters for ListExchangeRates.
+type ListExchangeRatesParams struct {
+	// FromCurrency Only those from this currency.
+	FromCurrency *FromCurrencyQuery `form:"from_currency,omitempty" json:"from_currency,omitempty"`
+
+	// ToCurrency Only those into this currency.
+	ToCurrency *ToCurrencyQuery `form:"to_currency,omitempty" json:"to_currency,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// RecordExchangeRateParams defines parameters for RecordExchangeRate.
+type RecordExchangeRateParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // ListLedgerAccountsParams defines parameters for ListLedgerAccounts.
@@ -4836,6 +4931,9 @@ type RecordConversionJSONRequestBody = NewConversion
 
 // ReverseConversionJSONRequestBody defines body for ReverseConversion for application/json ContentType.
 type ReverseConversionJSONRequestBody = NewConversionReversal
+
+// RecordExchangeRateJSONRequestBody defines body for RecordExchangeRate for application/json ContentType.
+type RecordExchangeRateJSONRequestBody = NewExchangeRate
 
 // CreateParticipantJSONRequestBody defines body for CreateParticipant for application/json ContentType.
 type CreateParticipantJSONRequestBody = NewParticipant
@@ -5345,6 +5443,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/events/{event_id} (the `GetEvent` operationId).
 	GetEvent(ctx context.Context, eventID EventIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListExchangeRates List exchange rates
+	//
+	// Lists rates by the time from which they hold, newest first.
+	//
+	// Corresponds with GET /v1/exchange-rates (the `ListExchangeRates` operationId).
+	ListExchangeRates(ctx context.Context, params *ListExchangeRatesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordExchangeRateWithBody Record an exchange rate
+	//
+	// Stores what a unit of one currency is worth in another from a moment on. A sale in another currency than its program's takes the newest rate of its pair that holds when it occurred, and keeps it for good. Sales that waited for a rate are settled with it: up to a hundred before the answer, more in the background. Rates are never changed: another one for the same pair, source and moment is `conflict`. Neither the reverse pair nor a chain of pairs is derived.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/exchange-rates (the `RecordExchangeRate` operationId).
+	RecordExchangeRateWithBody(ctx context.Context, params *RecordExchangeRateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordExchangeRate Record an exchange rate
+	//
+	// Stores what a unit of one currency is worth in another from a moment on. A sale in another currency than its program's takes the newest rate of its pair that holds when it occurred, and keeps it for good. Sales that waited for a rate are settled with it: up to a hundred before the answer, more in the background. Rates are never changed: another one for the same pair, source and moment is `conflict`. Neither the reverse pair nor a chain of pairs is derived.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/exchange-rates (the `RecordExchangeRate` operationId).
+	RecordExchangeRate(ctx context.Context, params *RecordExchangeRateParams, body RecordExchangeRateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListLedgerAccounts List accounts
 	//
@@ -6801,6 +6924,61 @@ func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEd
 // Corresponds with GET /v1/events/{event_id} (the `GetEvent` operationId).
 func (c *Client) GetEvent(ctx context.Context, eventID EventIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetEventRequest(c.Server, eventID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListExchangeRates List exchange rates
+//
+// Lists rates by the time from which they hold, newest first.
+//
+// Corresponds with GET /v1/exchange-rates (the `ListExchangeRates` operationId).
+func (c *Client) ListExchangeRates(ctx context.Context, params *ListExchangeRatesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListExchangeRatesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordExchangeRateWithBody Record an exchange rate
+//
+// Stores what a unit of one currency is worth in another from a moment on. A sale in another currency than its program's takes the newest rate of its pair that holds when it occurred, and keeps it for good. Sales that waited for a rate are settled with it: up to a hundred before the answer, more in the background. Rates are never changed: another one for the same pair, source and moment is `conflict`. Neither the reverse pair nor a chain of pairs is derived.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/exchange-rates (the `RecordExchangeRate` operationId).
+func (c *Client) RecordExchangeRateWithBody(ctx context.Context, params *RecordExchangeRateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordExchangeRateRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordExchangeRate Record an exchange rate
+//
+// Stores what a unit of one currency is worth in another from a moment on. A sale in another currency than its program's takes the newest rate of its pair that holds when it occurred, and keeps it for good. Sales that waited for a rate are settled with it: up to a hundred before the answer, more in the background. Rates are never changed: another one for the same pair, source and moment is `conflict`. Neither the reverse pair nor a chain of pairs is derived.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/exchange-rates (the `RecordExchangeRate` operationId).
+func (c *Client) RecordExchangeRate(ctx context.Context, params *RecordExchangeRateParams, body RecordExchangeRateJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordExchangeRateRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -10226,6 +10404,149 @@ func NewGetEventRequest(server string, eventID EventIDPath) (*http.Request, erro
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListExchangeRatesRequest constructs an http.Request for the ListExchangeRates method
+func NewListExchangeRatesRequest(server string, params *ListExchangeRatesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exchange-rates")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.FromCurrency != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from_currency", *params.FromCurrency, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ToCurrency != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to_currency", *params.ToCurrency, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecordExchangeRateRequest calls the generic RecordExchangeRate builder with application/json body
+func NewRecordExchangeRateRequest(server string, params *RecordExchangeRateParams, body RecordExchangeRateJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordExchangeRateRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewRecordExchangeRateRequestWithBody constructs an http.Request for the RecordExchangeRate method, with any body, and a specified content type
+func NewRecordExchangeRateRequestWithBody(server string, params *RecordExchangeRateParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exchange-rates")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -13816,6 +14137,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/events/{event_id} (the `GetEvent` operationId).
 	GetEventWithResponse(ctx context.Context, eventID EventIDPath, reqEditors ...RequestEditorFn) (*GetEventResult, error)
+
+	// ListExchangeRatesWithResponse List exchange rates
+	//
+	// Lists rates by the time from which they hold, newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/exchange-rates (the `ListExchangeRates` operationId).
+	ListExchangeRatesWithResponse(ctx context.Context, params *ListExchangeRatesParams, reqEditors ...RequestEditorFn) (*ListExchangeRatesResult, error)
+
+	// RecordExchangeRateWithBodyWithResponse Record an exchange rate
+	//
+	// Stores what a unit of one currency is worth in another from a moment on. A sale in another currency than its program's takes the newest rate of its pair that holds when it occurred, and keeps it for good. Sales that waited for a rate are settled with it: up to a hundred before the answer, more in the background. Rates are never changed: another one for the same pair, source and moment is `conflict`. Neither the reverse pair nor a chain of pairs is derived.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/exchange-rates (the `RecordExchangeRate` operationId).
+	RecordExchangeRateWithBodyWithResponse(ctx context.Context, params *RecordExchangeRateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordExchangeRateResult, error)
+
+	// RecordExchangeRateWithResponse Record an exchange rate
+	//
+	// Stores what a unit of one currency is worth in another from a moment on. A sale in another currency than its program's takes the newest rate of its pair that holds when it occurred, and keeps it for good. Sales that waited for a rate are settled with it: up to a hundred before the answer, more in the background. Rates are never changed: another one for the same pair, source and moment is `conflict`. Neither the reverse pair nor a chain of pairs is derived.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/exchange-rates (the `RecordExchangeRate` operationId).
+	RecordExchangeRateWithResponse(ctx context.Context, params *RecordExchangeRateParams, body RecordExchangeRateJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordExchangeRateResult, error)
 
 	// ListLedgerAccountsWithResponse List accounts
 	//
@@ -18386,6 +18734,250 @@ func (r GetEventResult) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetEventResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListExchangeRatesResult200Headers the declared response headers of an HTTP 200 response for ListExchangeRates
+type ListExchangeRatesResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListExchangeRatesResult400Headers the declared response headers of an HTTP 400 response for ListExchangeRates
+type ListExchangeRatesResult400Headers struct {
+	XRequestID *string
+}
+
+// ListExchangeRatesResult401Headers the declared response headers of an HTTP 401 response for ListExchangeRates
+type ListExchangeRatesResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListExchangeRatesResult403Headers the declared response headers of an HTTP 403 response for ListExchangeRates
+type ListExchangeRatesResult403Headers struct {
+	XRequestID *string
+}
+
+// ListExchangeRatesResult422Headers the declared response headers of an HTTP 422 response for ListExchangeRates
+type ListExchangeRatesResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListExchangeRatesResult429Headers the declared response headers of an HTTP 429 response for ListExchangeRates
+type ListExchangeRatesResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListExchangeRatesResult500Headers the declared response headers of an HTTP 500 response for ListExchangeRates
+type ListExchangeRatesResult500Headers struct {
+	XRequestID *string
+}
+
+// ListExchangeRatesResult503Headers the declared response headers of an HTTP 503 response for ListExchangeRates
+type ListExchangeRatesResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListExchangeRatesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExchangeRatePage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListExchangeRatesResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListExchangeRatesResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListExchangeRatesResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListExchangeRatesResult403Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListExchangeRatesResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListExchangeRatesResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListExchangeRatesResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListExchangeRatesResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListExchangeRatesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListExchangeRatesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// RecordExchangeRateResult200Headers the declared response headers of an HTTP 200 response for RecordExchangeRate
+type RecordExchangeRateResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// RecordExchangeRateResult201Headers the declared response headers of an HTTP 201 response for RecordExchangeRate
+type RecordExchangeRateResult201Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// RecordExchangeRateResult400Headers the declared response headers of an HTTP 400 response for RecordExchangeRate
+type RecordExchangeRateResult400Headers struct {
+	XRequestID *string
+}
+
+// RecordExchangeRateResult401Headers the declared response headers of an HTTP 401 response for RecordExchangeRate
+type RecordExchangeRateResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// RecordExchangeRateResult403Headers the declared response headers of an HTTP 403 response for RecordExchangeRate
+type RecordExchangeRateResult403Headers struct {
+	XRequestID *string
+}
+
+// RecordExchangeRateResult409Headers the declared response headers of an HTTP 409 response for RecordExchangeRate
+type RecordExchangeRateResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// RecordExchangeRateResult413Headers the declared response headers of an HTTP 413 response for RecordExchangeRate
+type RecordExchangeRateResult413Headers struct {
+	XRequestID *string
+}
+
+// RecordExchangeRateResult415Headers the declared response headers of an HTTP 415 response for RecordExchangeRate
+type RecordExchangeRateResult415Headers struct {
+	XRequestID *string
+}
+
+// RecordExchangeRateResult422Headers the declared response headers of an HTTP 422 response for RecordExchangeRate
+type RecordExchangeRateResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// RecordExchangeRateResult429Headers the declared response headers of an HTTP 429 response for RecordExchangeRate
+type RecordExchangeRateResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// RecordExchangeRateResult500Headers the declared response headers of an HTTP 500 response for RecordExchangeRate
+type RecordExchangeRateResult500Headers struct {
+	XRequestID *string
+}
+
+// RecordExchangeRateResult503Headers the declared response headers of an HTTP 503 response for RecordExchangeRate
+type RecordExchangeRateResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type RecordExchangeRateResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ExchangeRate
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ExchangeRate
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RecordExchangeRateResult200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *RecordExchangeRateResult201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *RecordExchangeRateResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RecordExchangeRateResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *RecordExchangeRateResult403Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *RecordExchangeRateResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *RecordExchangeRateResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *RecordExchangeRateResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *RecordExchangeRateResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RecordExchangeRateResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *RecordExchangeRateResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RecordExchangeRateResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r RecordExchangeRateResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RecordExchangeRateResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -25852,6 +26444,51 @@ func (c *ClientWithResponses) GetEventWithResponse(ctx context.Context, eventID 
 		return nil, err
 	}
 	return ParseGetEventResult(rsp)
+}
+
+// ListExchangeRatesWithResponse List exchange rates
+//
+// Lists rates by the time from which they hold, newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/exchange-rates (the `ListExchangeRates` operationId).
+func (c *ClientWithResponses) ListExchangeRatesWithResponse(ctx context.Context, params *ListExchangeRatesParams, reqEditors ...RequestEditorFn) (*ListExchangeRatesResult, error) {
+	rsp, err := c.ListExchangeRates(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListExchangeRatesResult(rsp)
+}
+
+// RecordExchangeRateWithBodyWithResponse Record an exchange rate
+//
+// Stores what a unit of one currency is worth in another from a moment on. A sale in another currency than its program's takes the newest rate of its pair that holds when it occurred, and keeps it for good. Sales that waited for a rate are settled with it: up to a hundred before the answer, more in the background. Rates are never changed: another one for the same pair, source and moment is `conflict`. Neither the reverse pair nor a chain of pairs is derived.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/exchange-rates (the `RecordExchangeRate` operationId).
+func (c *ClientWithResponses) RecordExchangeRateWithBodyWithResponse(ctx context.Context, params *RecordExchangeRateParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RecordExchangeRateResult, error) {
+	rsp, err := c.RecordExchangeRateWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordExchangeRateResult(rsp)
+}
+
+// RecordExchangeRateWithResponse Record an exchange rate
+//
+// Stores what a unit of one currency is worth in another from a moment on. A sale in another currency than its program's takes the newest rate of its pair that holds when it occurred, and keeps it for good. Sales that waited for a rate are settled with it: up to a hundred before the answer, more in the background. Rates are never changed: another one for the same pair, source and moment is `conflict`. Neither the reverse pair nor a chain of pairs is derived.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/exchange-rates (the `RecordExchangeRate` operationId).
+func (c *ClientWithResponses) RecordExchangeRateWithResponse(ctx context.Context, params *RecordExchangeRateParams, body RecordExchangeRateJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordExchangeRateResult, error) {
+	rsp, err := c.RecordExchangeRate(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRecordExchangeRateResult(rsp)
 }
 
 // ListLedgerAccountsWithResponse List accounts
@@ -35277,6 +35914,544 @@ func ParseGetEventResult(rsp *http.Response) (*GetEventResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetEventResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListExchangeRatesResult parses an HTTP response from a ListExchangeRatesWithResponse call
+func ParseListExchangeRatesResult(rsp *http.Response) (*ListExchangeRatesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListExchangeRatesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExchangeRatePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListExchangeRatesResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListExchangeRatesResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListExchangeRatesResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListExchangeRatesResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListExchangeRatesResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListExchangeRatesResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListExchangeRatesResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListExchangeRatesResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRecordExchangeRateResult parses an HTTP response from a RecordExchangeRateWithResponse call
+func ParseRecordExchangeRateResult(rsp *http.Response) (*RecordExchangeRateResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RecordExchangeRateResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ExchangeRate
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ExchangeRate
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RecordExchangeRateResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers RecordExchangeRateResult201Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers RecordExchangeRateResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RecordExchangeRateResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers RecordExchangeRateResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 409:
+		var headers RecordExchangeRateResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers RecordExchangeRateResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers RecordExchangeRateResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers RecordExchangeRateResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers RecordExchangeRateResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers RecordExchangeRateResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers RecordExchangeRateResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {

@@ -138,6 +138,19 @@ type Event struct {
 	CreatedAt   time.Time
 }
 
+// One row says what a unit of one currency is worth in another from a moment on, by one source: rates are added and never changed.
+type ExchangeRate struct {
+	WorkspaceID  uuid.UUID
+	ID           uuid.UUID
+	FromCurrency string
+	ToCurrency   string
+	// The decimal number as it was given, which text keeps to the digit.
+	Rate        string
+	Source      string
+	EffectiveAt time.Time
+	CreatedAt   time.Time
+}
+
 // One row is the balance of one kind of account of one participant in one currency and kind of reward, so that money and credit never mix: there is no account that all participants share, so none is hot.
 type LedgerAccount struct {
 	WorkspaceID   uuid.UUID

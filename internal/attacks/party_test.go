@@ -75,6 +75,7 @@ func (w *world) populate(p *party) {
 	v.must(v.recipe("createManualReward", map[string]any{"/external_id": t["reward_name"]}), 201)
 	t["churn_name"] = "churn-" + p.name
 	v.must(v.recipe("recordChurn", map[string]any{"/external_id": t["churn_name"], "/referee_external_id": "nobody-" + p.name}), 202)
+	v.must(v.recipe("recordExchangeRate", nil), 201)
 	t["event"] = v.must(v.recipe("listEvents", nil), 200).text("data.0.id")
 }
 

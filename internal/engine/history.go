@@ -216,3 +216,5 @@ func waitsForConversion(source, externalID, kind string) string {
 }
 
 func waitsForClick(id uuid.UUID) string { return "click:" + id.String() }
+
+func waitsForRate(from, to string) string { return "rate:" + from + ":" + to }

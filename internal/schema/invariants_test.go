@@ -43,6 +43,7 @@ const (
 		created_at) VALUES `
 	insertConversion = `INSERT INTO conversions (workspace_id, id, program_id, referee_id, source, external_id, type, amount, currency, reversed_amount,
 		state, reason, fingerprint, metadata, version, occurred_at, received_at) VALUES `
+	insertRate     = `INSERT INTO exchange_rates (workspace_id, id, from_currency, to_currency, rate, source, effective_at, created_at) VALUES `
 	insertReversal = `INSERT INTO reversals (workspace_id, id, source, external_id, conversion_external_id, conversion_type, kind, amount,
 		restores_reversal_id, fingerprint, occurred_at, received_at) VALUES `
 )
@@ -67,6 +68,13 @@ var attempts = []attempt{
 	{"ended and still alive", "", `UPDATE referrals SET ended_at = @now WHERE workspace_id = @w`, 0, check},
 	{"ended at no time", "", `UPDATE referrals SET state = 'rejected' WHERE workspace_id = @w`, 0, check},
 	{"qualified by nothing", "", `UPDATE referrals SET qualified_at = @now, qualifying_conversion_id = NULL WHERE workspace_id = @w`, 0, check},
+
+	// Rates.
+	{"two rates of a pair at one moment by one source", "", insertRate + `(@w, @id, 'GBP', 'USD', '1.' || @i::int, 'ecb', @now, @now)`, 1, unique},
+	{"rates of one moment by several sources", "", insertRate + `(@w, @id, 'GBP', 'USD', '1.3', 's' || @i::int, @now, @now)`, all, ""},
+	{"a rate that is none", "", insertRate + `(@w, @id, 'GBP', 'USD', (ARRAY['0', '0.00', '-1', '1e5', 'NaN', '01', '1.0000000000', ''])[@i::int + 1], 's', @now, @now)`, 0, check},
+	{"a rate of a currency to itself", "", insertRate + `(@w, @id, 'USD', 'USD', '1', 's', @now, @now)`, 0, check},
+	{"changing a rate", "", `UPDATE exchange_rates SET rate = '9' WHERE workspace_id = @w`, 0, forbidden},
 
 	// Codes.
 	{"the same folded code", "", insertCode + `(@w, @id, @program, @c, 'bob 1', 'BOB1', 'active', 0, '[]', 1, @now)`, 1, unique},

@@ -19,7 +19,7 @@ func TestFactsAreAppendOnly(t *testing.T) {
 	deletable := map[string]bool{"idempotency_keys": true, "click_batches": true}
 	appendOnly := map[string]bool{
 		"clicks": true, "signups": true, "attribution_decisions": true, "reversals": true, "churns": true, "ledger_transfers": true,
-		"events": true, "program_versions": true, "visitor_days": true,
+		"events": true, "exchange_rates": true, "program_versions": true, "visitor_days": true,
 	}
 	for _, table := range tables(t, conn) {
 		if !deletable[table] {

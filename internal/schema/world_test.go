@@ -15,7 +15,7 @@ type world pgx.NamedArgs
 // worldIDs are made anew for every world.
 var worldIDs = []string{
 	"w", "key", "program", "version", "a", "b", "c", "d", "code", "batch", "click", "signup", "decision", "referral", "conversion",
-	"chargeback", "churn", "fact", "reward", "transfer", "event",
+	"chargeback", "rate", "churn", "fact", "reward", "transfer", "event",
 }
 
 // worldRows are written in this order. a refers b; c and d are strangers. b bought for 10,000, which earns a 1,000.
@@ -52,6 +52,8 @@ var worldRows = []string{
 	`UPDATE referrals SET state = 'qualified', qualified_at = @now, qualifying_conversion_id = @conversion WHERE workspace_id = @w AND id = @referral`,
 	`INSERT INTO reversals (workspace_id, id, source, external_id, conversion_external_id, conversion_type, kind, fingerprint, occurred_at, received_at)
 	 VALUES (@w, @chargeback, 'api', 'r', 'o', 'purchase', 'chargeback', '', @now, @now)`,
+	`INSERT INTO exchange_rates (workspace_id, id, from_currency, to_currency, rate, source, effective_at, created_at)
+	 VALUES (@w, @rate, 'EUR', 'USD', '1.10', 'ecb', @now, @now)`,
 	`INSERT INTO churns (workspace_id, id, program_id, referee_id, kind, source, external_id, fingerprint, occurred_at, received_at)
 	 VALUES (@w, @churn, @program, @b, 'churn', 'api', 'c', '', @now, @now)`,
 	`INSERT INTO unmatched_facts (workspace_id, id, kind, fact_id, waits_for, state, reason, received_at)

@@ -166,7 +166,7 @@ export type ApiKeyKind = 'secret' | 'publishable';
 /**
  * What a secret key may do. Write includes read of the same resource.
  */
-export type Scope = 'programs:read' | 'programs:write' | 'participants:read' | 'participants:write' | 'codes:read' | 'codes:write' | 'clicks:read' | 'clicks:write' | 'signups:read' | 'signups:write' | 'conversions:read' | 'conversions:write' | 'referrals:read' | 'referrals:write' | 'decisions:read' | 'decisions:write' | 'rewards:read' | 'rewards:write' | 'ledger:read' | 'ledger:write' | 'events:read' | 'events:write' | 'keys:read' | 'keys:write' | 'clock:write';
+export type Scope = 'programs:read' | 'programs:write' | 'participants:read' | 'participants:write' | 'codes:read' | 'codes:write' | 'clicks:read' | 'clicks:write' | 'signups:read' | 'signups:write' | 'conversions:read' | 'conversions:write' | 'rates:read' | 'rates:write' | 'referrals:read' | 'referrals:write' | 'decisions:read' | 'decisions:write' | 'rewards:read' | 'rewards:write' | 'ledger:read' | 'ledger:write' | 'events:read' | 'events:write' | 'keys:read' | 'keys:write' | 'clock:write';
 
 /**
  * Scopes of the key. A secret key needs at least one; a publishable key always has exactly `clicks:write`, and the list may be left empty.
@@ -1237,7 +1237,7 @@ export type CodeDisabling = {
 /**
  * What an event or an explanation is about.
  */
-export type SubjectType = 'workspace' | 'api_key' | 'program' | 'program_version' | 'participant' | 'code' | 'click' | 'signup' | 'decision' | 'referral' | 'conversion' | 'reversal' | 'reward' | 'churn' | 'reactivation';
+export type SubjectType = 'workspace' | 'api_key' | 'program' | 'program_version' | 'participant' | 'code' | 'click' | 'signup' | 'decision' | 'referral' | 'conversion' | 'reversal' | 'exchange_rate' | 'reward' | 'churn' | 'reactivation';
 
 /**
  * What a candidate rests on.
@@ -1767,6 +1767,47 @@ export type ChurnResult = {
 };
 
 /**
+ * How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+ */
+export type DecimalRate = string;
+
+/**
+ * What a unit of one currency is worth in another, from a moment until the next rate of the pair.
+ */
+export type ExchangeRate = {
+    id: Id;
+    from_currency: Currency;
+    to_currency: Currency;
+    rate: DecimalRate;
+    source: SourceName;
+    effective_at: Timestamp;
+    created_at: Timestamp;
+};
+
+/**
+ * One page of rates, newest first.
+ */
+export type ExchangeRatePage = {
+    data: Array<ExchangeRate>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * A rate to record. It is unique by pair, source and moment.
+ */
+export type NewExchangeRate = {
+    from_currency: Currency;
+    to_currency: Currency;
+    rate: DecimalRate;
+    source?: SourceName;
+    /**
+     * From when on it holds, with a zone; it may lie in the future. Absent means now.
+     */
+    effective_at?: string;
+};
+
+/**
  * Life of a referral. An expired one is opened again only by a fact that occurred inside the window and arrived after it.
  */
 export type ReferralState = 'attributed' | 'qualified' | 'under_review' | 'churned' | 'expired' | 'rejected' | 'superseded';
@@ -1988,7 +2029,7 @@ export type TrialBalance = {
 /**
  * What happened to the subject.
  */
-export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
+export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
 
 /**
  * Details of the event, by its type. New names may be added at any time.
@@ -2280,6 +2321,16 @@ export type ConversionIdQuery = Id;
  * The reversal.
  */
 export type ReversalIdPath = Id;
+
+/**
+ * Only those from this currency.
+ */
+export type FromCurrencyQuery = Currency;
+
+/**
+ * Only those into this currency.
+ */
+export type ToCurrencyQuery = Currency;
 
 /**
  * Only those of this referrer.
@@ -6578,6 +6629,143 @@ export type RecordReactivationResponses = {
 };
 
 export type RecordReactivationResponse = RecordReactivationResponses[keyof RecordReactivationResponses];
+
+export type ListExchangeRatesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those from this currency.
+         */
+        from_currency?: Currency;
+        /**
+         * Only those into this currency.
+         */
+        to_currency?: Currency;
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/exchange-rates';
+};
+
+export type ListExchangeRatesErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListExchangeRatesError = ListExchangeRatesErrors[keyof ListExchangeRatesErrors];
+
+export type ListExchangeRatesResponses = {
+    /**
+     * A page of rates.
+     */
+    200: ExchangeRatePage;
+};
+
+export type ListExchangeRatesResponse = ListExchangeRatesResponses[keyof ListExchangeRatesResponses];
+
+export type RecordExchangeRateData = {
+    body: NewExchangeRate;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/exchange-rates';
+};
+
+export type RecordExchangeRateErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type RecordExchangeRateError = RecordExchangeRateErrors[keyof RecordExchangeRateErrors];
+
+export type RecordExchangeRateResponses = {
+    /**
+     * Known already.
+     */
+    200: ExchangeRate;
+    /**
+     * Stored.
+     */
+    201: ExchangeRate;
+};
+
+export type RecordExchangeRateResponse = RecordExchangeRateResponses[keyof RecordExchangeRateResponses];
 
 export type ListReferralsData = {
     body?: never;

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevine-referrals/grapevine/gen/api"
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/engine"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// RecordExchangeRate stores a rate: 201, or 200 when it is known.
+func (h handlers) RecordExchangeRate(
+	ctx context.Context, req api.RecordExchangeRateRequestObject,
+) (api.RecordExchangeRateResponseObject, error) {
+	b := *req.Body
+	return once(ctx, h.store, api.RecordExchangeRateResponseObject.VisitRecordExchangeRateResponse,
+		func(ctx context.Context, tx *store.Tx) (api.RecordExchangeRateResponseObject, error) {
+			row, known, err := h.engine.RecordExchangeRate(ctx, tx, h.scope(ctx), engine.NewExchangeRate{
+				From: b.FromCurrency, To: b.ToCurrency, Rate: b.Rate, Source: orDefault(b.Source, defaultSource), EffectiveAt: b.EffectiveAt,
+			})
+			switch {
+			case err != nil:
+				return nil, err
+			case known:
+				return api.RecordExchangeRate200JSONResponse{Body: toExchangeRate(row)}, nil
+			}
+			return api.RecordExchangeRate201JSONResponse{Body: toExchangeRate(row)}, nil
+		})
+}
+
+// ratePosition is where a page of rates ends.
+type ratePosition struct {
+	EffectiveAt time.Time
+	ID          uuid.UUID
+}
+
+// ListExchangeRates lists rates, newest first.
+func (h handlers) ListExchangeRates(ctx context.Context, req api.ListExchangeRatesRequestObject) (api.ListExchangeRatesResponseObject, error) {
+	p := req.Params
+	most, before, err := pageFrom[ratePosition](ctx, p.Limit, p.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	ws := h.scope(ctx).Workspace
+	list := db.ListExchangeRatesParams{WorkspaceID: ws, FromCurrency: p.FromCurrency, ToCurrency: p.ToCurrency, PageLimit: most + 1}
+	if before != nil {
+		list.BeforeEffectiveAt, list.BeforeID = &before.EffectiveAt, &before.ID
+	}
+	rows, err := h.q.ListExchangeRates(ctx, h.store.DB(ws), list)
+	if err != nil {
+		return nil, err
+	}
+	rows, next := nextPage(ctx, rows, most, func(r db.ExchangeRate) ratePosition { return ratePosition{r.EffectiveAt.UTC(), r.ID} })
+	page := api.ExchangeRatePage{Data: []api.ExchangeRate{}, NextCursor: next, HasMore: !next.IsNull()}
+	for _, r := range rows {
+		page.Data = append(page.Data, toExchangeRate(r))
+	}
+	return api.ListExchangeRates200JSONResponse{Body: page}, nil
+}
+
+func toExchangeRate(r db.ExchangeRate) api.ExchangeRate {
+	return api.ExchangeRate{
+		ID: r.ID, FromCurrency: r.FromCurrency, ToCurrency: r.ToCurrency, Rate: r.Rate, Source: r.Source,
+		EffectiveAt: r.EffectiveAt.UTC(), CreatedAt: r.CreatedAt.UTC(),
+	}
+}
