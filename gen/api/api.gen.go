@@ -2105,6 +2105,44 @@ type DecisionReplay struct {
 // DisabledReason Why a code is disabled. After `rotation` or `other` it still honours clicks made before; after `fraud` nothing.
 type DisabledReason string
 
+// DownlineMember One participant below.
+type DownlineMember struct {
+	// AttributedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	AttributedAt Timestamp `json:"attributed_at"`
+
+	// ExternalID Identifier from your system, compared exactly. Printable characters only.
+	ExternalID ExternalID `json:"external_id"`
+
+	// HasReferees Whether anybody came through this one, also below the depth that was asked for.
+	HasReferees bool `json:"has_referees"`
+
+	// Level Distance in the tree; 1 is direct.
+	Level TreeLevel `json:"level"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// ReferralID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ReferralID ID `json:"referral_id"`
+
+	// ReferralState Life of a referral. An expired one is opened again only by a fact that occurred inside the window and arrived after it.
+	ReferralState ReferralState `json:"referral_state"`
+
+	// ReferrerID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ReferrerID ID `json:"referrer_id"`
+}
+
+// DownlinePage One page of a downline, each before those whom they brought.
+type DownlinePage struct {
+	Data []DownlineMember `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
 // DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month.
 type DurationMonths = int64
 
@@ -3928,6 +3966,53 @@ type TransferPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
+// TreeLevel Distance in the tree; 1 is direct.
+type TreeLevel = int64
+
+// TreeLevelCounts Counts of one level.
+type TreeLevelCounts struct {
+	// Level Distance in the tree; 1 is direct.
+	Level TreeLevel `json:"level"`
+
+	// Qualified Number of things counted.
+	Qualified Count `json:"qualified"`
+
+	// Referees Number of things counted.
+	Referees Count `json:"referees"`
+}
+
+// TreeStatistics Counts of the tree around a participant, as it is now.
+//
+// - `direct_referees`: level 1; `referees`: levels 1 to 10 together
+// - `qualified`: of those, whose referral is qualified, or was and is churned now
+// - `above`: how many participants are above
+// - `complete`: whether everybody was counted; if not, the numbers are at least as large
+type TreeStatistics struct {
+	// Above Number of things counted.
+	Above Count `json:"above"`
+
+	// Complete Whether everybody was counted.
+	Complete bool `json:"complete"`
+
+	// DirectReferees Number of things counted.
+	DirectReferees Count `json:"direct_referees"`
+
+	// Levels Levels on which there is anybody, nearest first.
+	Levels []TreeLevelCounts `json:"levels"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// ProgramID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ProgramID ID `json:"program_id"`
+
+	// Qualified Number of things counted.
+	Qualified Count `json:"qualified"`
+
+	// Referees Number of things counted.
+	Referees Count `json:"referees"`
+}
+
 // TrialBalance Sums over all accounts of the workspace.
 type TrialBalance struct {
 	// Balanced Whether every currency and kind of reward adds up to zero.
@@ -4009,6 +4094,35 @@ type UnmatchedFactPage struct {
 
 // UnmatchedFactState Whether the fact still waits for its partner, found it, or can never count.
 type UnmatchedFactState string
+
+// Upline The chain above a participant in a program, nearest first.
+type Upline struct {
+	Data []UplineMember `json:"data"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// ProgramID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ProgramID ID `json:"program_id"`
+}
+
+// UplineMember One participant above.
+type UplineMember struct {
+	// ExternalID Identifier from your system, compared exactly. Printable characters only.
+	ExternalID ExternalID `json:"external_id"`
+
+	// Level Distance in the tree; 1 is direct.
+	Level TreeLevel `json:"level"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// ReferralID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ReferralID ID `json:"referral_id"`
+
+	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+	State ParticipantState `json:"state"`
+}
 
 // UserAgent User agent of the visitor. It decides the classification and is not stored.
 type UserAgent = string
@@ -4135,6 +4249,9 @@ type Cursor = string
 
 // DecisionIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type DecisionIDPath = ID
+
+// DepthQuery defines model for DepthQuery.
+type DepthQuery = int64
 
 // EventIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type EventIDPath = ID
@@ -4622,6 +4739,21 @@ type BanParticipantParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ListDownlineParams defines parameters for ListDownline.
+type ListDownlineParams struct {
+	// ProgramID The program to look at.
+	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
+
+	// Depth How many levels down.
+	Depth *DepthQuery `form:"depth,omitempty" json:"depth,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ReinstateParticipantParams defines parameters for ReinstateParticipant.
 type ReinstateParticipantParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
@@ -4639,7 +4771,7 @@ type ListStatementEntriesParams struct {
 
 // GetParticipantStatisticsParams defines parameters for GetParticipantStatistics.
 type GetParticipantStatisticsParams struct {
-	// ProgramID The program to count in.
+	// ProgramID The program to look at.
 	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
 
 	// From First day, in the time zone of the program.
@@ -4653,6 +4785,18 @@ type GetParticipantStatisticsParams struct {
 type SuspendParticipantParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// GetTreeStatisticsParams defines parameters for GetTreeStatistics.
+type GetTreeStatisticsParams struct {
+	// ProgramID The program to look at.
+	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
+}
+
+// GetUplineParams defines parameters for GetUpline.
+type GetUplineParams struct {
+	// ProgramID The program to look at.
+	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
 }
 
 // ListProgramsParams defines parameters for ListPrograms.
@@ -5149,6 +5293,9 @@ type ServerInterface interface {
 	// BanParticipant Ban a participant
 	// (POST /v1/participants/{participant_id}/ban)
 	BanParticipant(ctx echo.Context, participantID ParticipantIDPath, params BanParticipantParams) error
+	// ListDownline List the downline
+	// (GET /v1/participants/{participant_id}/downline)
+	ListDownline(ctx echo.Context, participantID ParticipantIDPath, params ListDownlineParams) error
 	// ReinstateParticipant Reinstate a participant
 	// (POST /v1/participants/{participant_id}/reinstate)
 	ReinstateParticipant(ctx echo.Context, participantID ParticipantIDPath, params ReinstateParticipantParams) error
@@ -5161,6 +5308,12 @@ type ServerInterface interface {
 	// SuspendParticipant Suspend a participant
 	// (POST /v1/participants/{participant_id}/suspend)
 	SuspendParticipant(ctx echo.Context, participantID ParticipantIDPath, params SuspendParticipantParams) error
+	// GetTreeStatistics Count the tree around a participant
+	// (GET /v1/participants/{participant_id}/tree-statistics)
+	GetTreeStatistics(ctx echo.Context, participantID ParticipantIDPath, params GetTreeStatisticsParams) error
+	// GetUpline Read the upline
+	// (GET /v1/participants/{participant_id}/upline)
+	GetUpline(ctx echo.Context, participantID ParticipantIDPath, params GetUplineParams) error
 	// ListPrograms List programs
 	// (GET /v1/programs)
 	ListPrograms(ctx echo.Context, params ListProgramsParams) error
@@ -6721,6 +6874,52 @@ func (w *ServerInterfaceWrapper) BanParticipant(ctx echo.Context) error {
 	return err
 }
 
+// ListDownline converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDownline(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "participant_id" -------------
+	var participantID ParticipantIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "participant_id", ctx.Param("participant_id"), &participantID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDownlineParams
+	// ------------- Required query parameter "program_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "program_id", ctx.QueryParams(), &params.ProgramID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter program_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "depth" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "depth", ctx.QueryParams(), &params.Depth, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter depth: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDownline(ctx, participantID, params)
+	return err
+}
+
 // ReinstateParticipant converts echo context to params.
 func (w *ServerInterfaceWrapper) ReinstateParticipant(ctx echo.Context) error {
 	var err error
@@ -6865,6 +7064,56 @@ func (w *ServerInterfaceWrapper) SuspendParticipant(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SuspendParticipant(ctx, participantID, params)
+	return err
+}
+
+// GetTreeStatistics converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTreeStatistics(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "participant_id" -------------
+	var participantID ParticipantIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "participant_id", ctx.Param("participant_id"), &participantID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTreeStatisticsParams
+	// ------------- Required query parameter "program_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "program_id", ctx.QueryParams(), &params.ProgramID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter program_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTreeStatistics(ctx, participantID, params)
+	return err
+}
+
+// GetUpline converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUpline(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "participant_id" -------------
+	var participantID ParticipantIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "participant_id", ctx.Param("participant_id"), &participantID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetUplineParams
+	// ------------- Required query parameter "program_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "program_id", ctx.QueryParams(), &params.ProgramID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter program_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUpline(ctx, participantID, params)
 	return err
 }
 
@@ -8195,6 +8444,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/participants/:participant_id/balances", wrapper.GetParticipantBalances, options.OperationMiddlewares["getParticipantBalances"]...)
 	router.GET(options.BaseURL+"/v1/participants/:participant_id/statement", wrapper.ListStatementEntries, options.OperationMiddlewares["listStatementEntries"]...)
 	router.GET(options.BaseURL+"/v1/participants/:participant_id/statistics", wrapper.GetParticipantStatistics, options.OperationMiddlewares["getParticipantStatistics"]...)
+	router.GET(options.BaseURL+"/v1/participants/:participant_id/upline", wrapper.GetUpline, options.OperationMiddlewares["getUpline"]...)
+	router.GET(options.BaseURL+"/v1/participants/:participant_id/downline", wrapper.ListDownline, options.OperationMiddlewares["listDownline"]...)
+	router.GET(options.BaseURL+"/v1/participants/:participant_id/tree-statistics", wrapper.GetTreeStatistics, options.OperationMiddlewares["getTreeStatistics"]...)
 	router.GET(options.BaseURL+"/v1/codes", wrapper.ListCodes, options.OperationMiddlewares["listCodes"]...)
 	router.POST(options.BaseURL+"/v1/codes", wrapper.CreateCode, options.OperationMiddlewares["createCode"]...)
 	router.POST(options.BaseURL+"/v1/codes/bulk", wrapper.CreateCodes, options.OperationMiddlewares["createCodes"]...)
@@ -18480,6 +18732,211 @@ func (response BanParticipant503ApplicationProblemPlusJSONResponse) VisitBanPart
 	return err
 }
 
+type ListDownlineRequestObject struct {
+	ParticipantID ParticipantIDPath `json:"participant_id"`
+	Params        ListDownlineParams
+}
+
+type ListDownlineResponseObject interface {
+	VisitListDownlineResponse(w http.ResponseWriter) error
+}
+
+type ListDownline200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type ListDownline200JSONResponse struct {
+	Body    DownlinePage
+	Headers ListDownline200ResponseHeaders
+}
+
+func (response ListDownline200JSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDownline400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListDownline400ApplicationProblemPlusJSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDownline401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDownline401ApplicationProblemPlusJSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDownline403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListDownline403ApplicationProblemPlusJSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDownline404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListDownline404ApplicationProblemPlusJSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDownline422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ListDownline422ApplicationProblemPlusJSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDownline429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListDownline429ApplicationProblemPlusJSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDownline500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListDownline500ApplicationProblemPlusJSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDownline503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListDownline503ApplicationProblemPlusJSONResponse) VisitListDownlineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReinstateParticipantRequestObject struct {
 	ParticipantID ParticipantIDPath `json:"participant_id"`
 	Params        ReinstateParticipantParams
@@ -19425,6 +19882,416 @@ type SuspendParticipant503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SuspendParticipant503ApplicationProblemPlusJSONResponse) VisitSuspendParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatisticsRequestObject struct {
+	ParticipantID ParticipantIDPath `json:"participant_id"`
+	Params        GetTreeStatisticsParams
+}
+
+type GetTreeStatisticsResponseObject interface {
+	VisitGetTreeStatisticsResponse(w http.ResponseWriter) error
+}
+
+type GetTreeStatistics200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type GetTreeStatistics200JSONResponse struct {
+	Body    TreeStatistics
+	Headers GetTreeStatistics200ResponseHeaders
+}
+
+func (response GetTreeStatistics200JSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatistics400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetTreeStatistics400ApplicationProblemPlusJSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatistics401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTreeStatistics401ApplicationProblemPlusJSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatistics403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetTreeStatistics403ApplicationProblemPlusJSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatistics404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetTreeStatistics404ApplicationProblemPlusJSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatistics422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response GetTreeStatistics422ApplicationProblemPlusJSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatistics429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetTreeStatistics429ApplicationProblemPlusJSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatistics500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetTreeStatistics500ApplicationProblemPlusJSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeStatistics503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetTreeStatistics503ApplicationProblemPlusJSONResponse) VisitGetTreeStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUplineRequestObject struct {
+	ParticipantID ParticipantIDPath `json:"participant_id"`
+	Params        GetUplineParams
+}
+
+type GetUplineResponseObject interface {
+	VisitGetUplineResponse(w http.ResponseWriter) error
+}
+
+type GetUpline200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type GetUpline200JSONResponse struct {
+	Body    Upline
+	Headers GetUpline200ResponseHeaders
+}
+
+func (response GetUpline200JSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpline400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetUpline400ApplicationProblemPlusJSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpline401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetUpline401ApplicationProblemPlusJSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpline403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetUpline403ApplicationProblemPlusJSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpline404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetUpline404ApplicationProblemPlusJSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpline422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response GetUpline422ApplicationProblemPlusJSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpline429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetUpline429ApplicationProblemPlusJSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpline500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetUpline500ApplicationProblemPlusJSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpline503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetUpline503ApplicationProblemPlusJSONResponse) VisitGetUplineResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -29339,6 +30206,9 @@ type StrictServerInterface interface {
 	// BanParticipant Ban a participant
 	// (POST /v1/participants/{participant_id}/ban)
 	BanParticipant(ctx context.Context, request BanParticipantRequestObject) (BanParticipantResponseObject, error)
+	// ListDownline List the downline
+	// (GET /v1/participants/{participant_id}/downline)
+	ListDownline(ctx context.Context, request ListDownlineRequestObject) (ListDownlineResponseObject, error)
 	// ReinstateParticipant Reinstate a participant
 	// (POST /v1/participants/{participant_id}/reinstate)
 	ReinstateParticipant(ctx context.Context, request ReinstateParticipantRequestObject) (ReinstateParticipantResponseObject, error)
@@ -29351,6 +30221,12 @@ type StrictServerInterface interface {
 	// SuspendParticipant Suspend a participant
 	// (POST /v1/participants/{participant_id}/suspend)
 	SuspendParticipant(ctx context.Context, request SuspendParticipantRequestObject) (SuspendParticipantResponseObject, error)
+	// GetTreeStatistics Count the tree around a participant
+	// (GET /v1/participants/{participant_id}/tree-statistics)
+	GetTreeStatistics(ctx context.Context, request GetTreeStatisticsRequestObject) (GetTreeStatisticsResponseObject, error)
+	// GetUpline Read the upline
+	// (GET /v1/participants/{participant_id}/upline)
+	GetUpline(ctx context.Context, request GetUplineRequestObject) (GetUplineResponseObject, error)
 	// ListPrograms List programs
 	// (GET /v1/programs)
 	ListPrograms(ctx context.Context, request ListProgramsRequestObject) (ListProgramsResponseObject, error)
@@ -31054,6 +31930,32 @@ func (sh *strictHandler) BanParticipant(ctx echo.Context, participantID Particip
 	return nil
 }
 
+// ListDownline operation middleware
+func (sh *strictHandler) ListDownline(ctx echo.Context, participantID ParticipantIDPath, params ListDownlineParams) error {
+	var request ListDownlineRequestObject
+
+	request.ParticipantID = participantID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDownline(ctx.Request().Context(), request.(ListDownlineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDownline")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDownlineResponseObject); ok {
+		return validResponse.VisitListDownlineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ReinstateParticipant operation middleware
 func (sh *strictHandler) ReinstateParticipant(ctx echo.Context, participantID ParticipantIDPath, params ReinstateParticipantParams) error {
 	var request ReinstateParticipantRequestObject
@@ -31198,6 +32100,58 @@ func (sh *strictHandler) SuspendParticipant(ctx echo.Context, participantID Part
 		return err
 	} else if validResponse, ok := response.(SuspendParticipantResponseObject); ok {
 		return validResponse.VisitSuspendParticipantResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTreeStatistics operation middleware
+func (sh *strictHandler) GetTreeStatistics(ctx echo.Context, participantID ParticipantIDPath, params GetTreeStatisticsParams) error {
+	var request GetTreeStatisticsRequestObject
+
+	request.ParticipantID = participantID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTreeStatistics(ctx.Request().Context(), request.(GetTreeStatisticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTreeStatistics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTreeStatisticsResponseObject); ok {
+		return validResponse.VisitGetTreeStatisticsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUpline operation middleware
+func (sh *strictHandler) GetUpline(ctx echo.Context, participantID ParticipantIDPath, params GetUplineParams) error {
+	var request GetUplineRequestObject
+
+	request.ParticipantID = participantID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUpline(ctx.Request().Context(), request.(GetUplineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUpline")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUplineResponseObject); ok {
+		return validResponse.VisitGetUplineResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

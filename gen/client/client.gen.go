@@ -2106,6 +2106,44 @@ type DecisionReplay struct {
 // DisabledReason Why a code is disabled. After `rotation` or `other` it still honours clicks made before; after `fraud` nothing.
 type DisabledReason string
 
+// DownlineMember One participant below.
+type DownlineMember struct {
+	// AttributedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	AttributedAt Timestamp `json:"attributed_at"`
+
+	// ExternalID Identifier from your system, compared exactly. Printable characters only.
+	ExternalID ExternalID `json:"external_id"`
+
+	// HasReferees Whether anybody came through this one, also below the depth that was asked for.
+	HasReferees bool `json:"has_referees"`
+
+	// Level Distance in the tree; 1 is direct.
+	Level TreeLevel `json:"level"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// ReferralID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ReferralID ID `json:"referral_id"`
+
+	// ReferralState Life of a referral. An expired one is opened again only by a fact that occurred inside the window and arrived after it.
+	ReferralState ReferralState `json:"referral_state"`
+
+	// ReferrerID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ReferrerID ID `json:"referrer_id"`
+}
+
+// DownlinePage One page of a downline, each before those whom they brought.
+type DownlinePage struct {
+	Data []DownlineMember `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
 // DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month.
 type DurationMonths = int64
 
@@ -3929,6 +3967,53 @@ type TransferPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
+// TreeLevel Distance in the tree; 1 is direct.
+type TreeLevel = int64
+
+// TreeLevelCounts Counts of one level.
+type TreeLevelCounts struct {
+	// Level Distance in the tree; 1 is direct.
+	Level TreeLevel `json:"level"`
+
+	// Qualified Number of things counted.
+	Qualified Count `json:"qualified"`
+
+	// Referees Number of things counted.
+	Referees Count `json:"referees"`
+}
+
+// TreeStatistics Counts of the tree around a participant, as it is now.
+//
+// - `direct_referees`: level 1; `referees`: levels 1 to 10 together
+// - `qualified`: of those, whose referral is qualified, or was and is churned now
+// - `above`: how many participants are above
+// - `complete`: whether everybody was counted; if not, the numbers are at least as large
+type TreeStatistics struct {
+	// Above Number of things counted.
+	Above Count `json:"above"`
+
+	// Complete Whether everybody was counted.
+	Complete bool `json:"complete"`
+
+	// DirectReferees Number of things counted.
+	DirectReferees Count `json:"direct_referees"`
+
+	// Levels Levels on which there is anybody, nearest first.
+	Levels []TreeLevelCounts `json:"levels"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// ProgramID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ProgramID ID `json:"program_id"`
+
+	// Qualified Number of things counted.
+	Qualified Count `json:"qualified"`
+
+	// Referees Number of things counted.
+	Referees Count `json:"referees"`
+}
+
 // TrialBalance Sums over all accounts of the workspace.
 type TrialBalance struct {
 	// Balanced Whether every currency and kind of reward adds up to zero.
@@ -4010,6 +4095,35 @@ type UnmatchedFactPage struct {
 
 // UnmatchedFactState Whether the fact still waits for its partner, found it, or can never count.
 type UnmatchedFactState string
+
+// Upline The chain above a participant in a program, nearest first.
+type Upline struct {
+	Data []UplineMember `json:"data"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// ProgramID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ProgramID ID `json:"program_id"`
+}
+
+// UplineMember One participant above.
+type UplineMember struct {
+	// ExternalID Identifier from your system, compared exactly. Printable characters only.
+	ExternalID ExternalID `json:"external_id"`
+
+	// Level Distance in the tree; 1 is direct.
+	Level TreeLevel `json:"level"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// ReferralID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ReferralID ID `json:"referral_id"`
+
+	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+	State ParticipantState `json:"state"`
+}
 
 // UserAgent User agent of the visitor. It decides the classification and is not stored.
 type UserAgent = string
@@ -4136,6 +4250,9 @@ type Cursor = string
 
 // DecisionIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type DecisionIDPath = ID
+
+// DepthQuery defines model for DepthQuery.
+type DepthQuery = int64
 
 // EventIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type EventIDPath = ID
@@ -4623,6 +4740,21 @@ type BanParticipantParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ListDownlineParams defines parameters for ListDownline.
+type ListDownlineParams struct {
+	// ProgramID The program to look at.
+	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
+
+	// Depth How many levels down.
+	Depth *DepthQuery `form:"depth,omitempty" json:"depth,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ReinstateParticipantParams defines parameters for ReinstateParticipant.
 type ReinstateParticipantParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
@@ -4640,7 +4772,7 @@ type ListStatementEntriesParams struct {
 
 // GetParticipantStatisticsParams defines parameters for GetParticipantStatistics.
 type GetParticipantStatisticsParams struct {
-	// ProgramID The program to count in.
+	// ProgramID The program to look at.
 	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
 
 	// From First day, in the time zone of the program.
@@ -4654,6 +4786,18 @@ type GetParticipantStatisticsParams struct {
 type SuspendParticipantParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// GetTreeStatisticsParams defines parameters for GetTreeStatistics.
+type GetTreeStatisticsParams struct {
+	// ProgramID The program to look at.
+	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
+}
+
+// GetUplineParams defines parameters for GetUpline.
+type GetUplineParams struct {
+	// ProgramID The program to look at.
+	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
 }
 
 // ListProgramsParams defines parameters for ListPrograms.
@@ -5583,6 +5727,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/participants/{participant_id}/ban (the `BanParticipant` operationId).
 	BanParticipant(ctx context.Context, participantID ParticipantIDPath, params *BanParticipantParams, body BanParticipantJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListDownline List the downline
+	//
+	// Lists who came into the program through the participant, as the tree is now: each before those whom they brought, referees of one referrer in the order in which they came. A page costs what it shows, however large the tree is.
+	//
+	// Corresponds with GET /v1/participants/{participant_id}/downline (the `ListDownline` operationId).
+	ListDownline(ctx context.Context, participantID ParticipantIDPath, params *ListDownlineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReinstateParticipantWithBody Reinstate a participant
 	//
 	// A suspended or banned participant becomes active again. What a ban took is not given back. Any other state is `state_not_allowed`.
@@ -5632,6 +5783,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/participants/{participant_id}/suspend (the `SuspendParticipant` operationId).
 	SuspendParticipant(ctx context.Context, participantID ParticipantIDPath, params *SuspendParticipantParams, body SuspendParticipantJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTreeStatistics Count the tree around a participant
+	//
+	// Counts who is below the participant in the program, by level, and how many are above. It stops counting at 10,000 below or 1,000 above, near levels first, and says so.
+	//
+	// Corresponds with GET /v1/participants/{participant_id}/tree-statistics (the `GetTreeStatistics` operationId).
+	GetTreeStatistics(ctx context.Context, participantID ParticipantIDPath, params *GetTreeStatisticsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUpline Read the upline
+	//
+	// Answers through whom the participant came into the program, as the tree is now: the direct referrer first, then the referrer of that one, and so on, to at most ten.
+	//
+	// Corresponds with GET /v1/participants/{participant_id}/upline (the `GetUpline` operationId).
+	GetUpline(ctx context.Context, participantID ParticipantIDPath, params *GetUplineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPrograms List programs
 	//
@@ -7243,6 +7408,23 @@ func (c *Client) BanParticipant(ctx context.Context, participantID ParticipantID
 	return c.Client.Do(req)
 }
 
+// ListDownline List the downline
+//
+// Lists who came into the program through the participant, as the tree is now: each before those whom they brought, referees of one referrer in the order in which they came. A page costs what it shows, however large the tree is.
+//
+// Corresponds with GET /v1/participants/{participant_id}/downline (the `ListDownline` operationId).
+func (c *Client) ListDownline(ctx context.Context, participantID ParticipantIDPath, params *ListDownlineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDownlineRequest(c.Server, participantID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReinstateParticipantWithBody Reinstate a participant
 //
 // A suspended or banned participant becomes active again. What a ban took is not given back. Any other state is `state_not_allowed`.
@@ -7343,6 +7525,40 @@ func (c *Client) SuspendParticipantWithBody(ctx context.Context, participantID P
 // Corresponds with POST /v1/participants/{participant_id}/suspend (the `SuspendParticipant` operationId).
 func (c *Client) SuspendParticipant(ctx context.Context, participantID ParticipantIDPath, params *SuspendParticipantParams, body SuspendParticipantJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSuspendParticipantRequest(c.Server, participantID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTreeStatistics Count the tree around a participant
+//
+// Counts who is below the participant in the program, by level, and how many are above. It stops counting at 10,000 below or 1,000 above, near levels first, and says so.
+//
+// Corresponds with GET /v1/participants/{participant_id}/tree-statistics (the `GetTreeStatistics` operationId).
+func (c *Client) GetTreeStatistics(ctx context.Context, participantID ParticipantIDPath, params *GetTreeStatisticsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTreeStatisticsRequest(c.Server, participantID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUpline Read the upline
+//
+// Answers through whom the participant came into the program, as the tree is now: the direct referrer first, then the referrer of that one, and so on, to at most ten.
+//
+// Corresponds with GET /v1/participants/{participant_id}/upline (the `GetUpline` operationId).
+func (c *Client) GetUpline(ctx context.Context, participantID ParticipantIDPath, params *GetUplineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUplineRequest(c.Server, participantID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -11165,6 +11381,99 @@ func NewBanParticipantRequestWithBody(server string, participantID ParticipantID
 	return req, nil
 }
 
+// NewListDownlineRequest constructs an http.Request for the ListDownline method
+func NewListDownlineRequest(server string, participantID ParticipantIDPath, params *ListDownlineParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "participant_id", participantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/participants/%s/downline", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "program_id", params.ProgramID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Depth != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "depth", *params.Depth, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReinstateParticipantRequest calls the generic ReinstateParticipant builder with application/json body
 func NewReinstateParticipantRequest(server string, participantID ParticipantIDPath, params *ReinstateParticipantParams, body ReinstateParticipantJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -11426,6 +11735,120 @@ func NewSuspendParticipantRequestWithBody(server string, participantID Participa
 
 		req.Header.Set("Idempotency-Key", headerParam0)
 
+	}
+
+	return req, nil
+}
+
+// NewGetTreeStatisticsRequest constructs an http.Request for the GetTreeStatistics method
+func NewGetTreeStatisticsRequest(server string, participantID ParticipantIDPath, params *GetTreeStatisticsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "participant_id", participantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/participants/%s/tree-statistics", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "program_id", params.ProgramID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetUplineRequest constructs an http.Request for the GetUpline method
+func NewGetUplineRequest(server string, participantID ParticipantIDPath, params *GetUplineParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "participant_id", participantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/participants/%s/upline", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "program_id", params.ProgramID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -14291,6 +14714,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/participants/{participant_id}/ban (the `BanParticipant` operationId).
 	BanParticipantWithResponse(ctx context.Context, participantID ParticipantIDPath, params *BanParticipantParams, body BanParticipantJSONRequestBody, reqEditors ...RequestEditorFn) (*BanParticipantResult, error)
 
+	// ListDownlineWithResponse List the downline
+	//
+	// Lists who came into the program through the participant, as the tree is now: each before those whom they brought, referees of one referrer in the order in which they came. A page costs what it shows, however large the tree is.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/participants/{participant_id}/downline (the `ListDownline` operationId).
+	ListDownlineWithResponse(ctx context.Context, participantID ParticipantIDPath, params *ListDownlineParams, reqEditors ...RequestEditorFn) (*ListDownlineResult, error)
+
 	// ReinstateParticipantWithBodyWithResponse Reinstate a participant
 	//
 	// A suspended or banned participant becomes active again. What a ban took is not given back. Any other state is `state_not_allowed`.
@@ -14344,6 +14776,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/participants/{participant_id}/suspend (the `SuspendParticipant` operationId).
 	SuspendParticipantWithResponse(ctx context.Context, participantID ParticipantIDPath, params *SuspendParticipantParams, body SuspendParticipantJSONRequestBody, reqEditors ...RequestEditorFn) (*SuspendParticipantResult, error)
+
+	// GetTreeStatisticsWithResponse Count the tree around a participant
+	//
+	// Counts who is below the participant in the program, by level, and how many are above. It stops counting at 10,000 below or 1,000 above, near levels first, and says so.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/participants/{participant_id}/tree-statistics (the `GetTreeStatistics` operationId).
+	GetTreeStatisticsWithResponse(ctx context.Context, participantID ParticipantIDPath, params *GetTreeStatisticsParams, reqEditors ...RequestEditorFn) (*GetTreeStatisticsResult, error)
+
+	// GetUplineWithResponse Read the upline
+	//
+	// Answers through whom the participant came into the program, as the tree is now: the direct referrer first, then the referrer of that one, and so on, to at most ten.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/participants/{participant_id}/upline (the `GetUpline` operationId).
+	GetUplineWithResponse(ctx context.Context, participantID ParticipantIDPath, params *GetUplineParams, reqEditors ...RequestEditorFn) (*GetUplineResult, error)
 
 	// ListProgramsWithResponse List programs
 	//
@@ -20175,6 +20625,116 @@ func (r BanParticipantResult) StatusCode() int {
 	return 0
 }
 
+// ListDownlineResult200Headers the declared response headers of an HTTP 200 response for ListDownline
+type ListDownlineResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListDownlineResult400Headers the declared response headers of an HTTP 400 response for ListDownline
+type ListDownlineResult400Headers struct {
+	XRequestID *string
+}
+
+// ListDownlineResult401Headers the declared response headers of an HTTP 401 response for ListDownline
+type ListDownlineResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListDownlineResult403Headers the declared response headers of an HTTP 403 response for ListDownline
+type ListDownlineResult403Headers struct {
+	XRequestID *string
+}
+
+// ListDownlineResult404Headers the declared response headers of an HTTP 404 response for ListDownline
+type ListDownlineResult404Headers struct {
+	XRequestID *string
+}
+
+// ListDownlineResult422Headers the declared response headers of an HTTP 422 response for ListDownline
+type ListDownlineResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListDownlineResult429Headers the declared response headers of an HTTP 429 response for ListDownline
+type ListDownlineResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListDownlineResult500Headers the declared response headers of an HTTP 500 response for ListDownline
+type ListDownlineResult500Headers struct {
+	XRequestID *string
+}
+
+// ListDownlineResult503Headers the declared response headers of an HTTP 503 response for ListDownline
+type ListDownlineResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListDownlineResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DownlinePage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListDownlineResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListDownlineResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListDownlineResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListDownlineResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListDownlineResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListDownlineResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListDownlineResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListDownlineResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListDownlineResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDownlineResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDownlineResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ReinstateParticipantResult200Headers the declared response headers of an HTTP 200 response for ReinstateParticipant
 type ReinstateParticipantResult200Headers struct {
 	ETag               string
@@ -20671,6 +21231,226 @@ func (r SuspendParticipantResult) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r SuspendParticipantResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetTreeStatisticsResult200Headers the declared response headers of an HTTP 200 response for GetTreeStatistics
+type GetTreeStatisticsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetTreeStatisticsResult400Headers the declared response headers of an HTTP 400 response for GetTreeStatistics
+type GetTreeStatisticsResult400Headers struct {
+	XRequestID *string
+}
+
+// GetTreeStatisticsResult401Headers the declared response headers of an HTTP 401 response for GetTreeStatistics
+type GetTreeStatisticsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetTreeStatisticsResult403Headers the declared response headers of an HTTP 403 response for GetTreeStatistics
+type GetTreeStatisticsResult403Headers struct {
+	XRequestID *string
+}
+
+// GetTreeStatisticsResult404Headers the declared response headers of an HTTP 404 response for GetTreeStatistics
+type GetTreeStatisticsResult404Headers struct {
+	XRequestID *string
+}
+
+// GetTreeStatisticsResult422Headers the declared response headers of an HTTP 422 response for GetTreeStatistics
+type GetTreeStatisticsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// GetTreeStatisticsResult429Headers the declared response headers of an HTTP 429 response for GetTreeStatistics
+type GetTreeStatisticsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetTreeStatisticsResult500Headers the declared response headers of an HTTP 500 response for GetTreeStatistics
+type GetTreeStatisticsResult500Headers struct {
+	XRequestID *string
+}
+
+// GetTreeStatisticsResult503Headers the declared response headers of an HTTP 503 response for GetTreeStatistics
+type GetTreeStatisticsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetTreeStatisticsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TreeStatistics
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTreeStatisticsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetTreeStatisticsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetTreeStatisticsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetTreeStatisticsResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetTreeStatisticsResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetTreeStatisticsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetTreeStatisticsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetTreeStatisticsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetTreeStatisticsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTreeStatisticsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTreeStatisticsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetUplineResult200Headers the declared response headers of an HTTP 200 response for GetUpline
+type GetUplineResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetUplineResult400Headers the declared response headers of an HTTP 400 response for GetUpline
+type GetUplineResult400Headers struct {
+	XRequestID *string
+}
+
+// GetUplineResult401Headers the declared response headers of an HTTP 401 response for GetUpline
+type GetUplineResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetUplineResult403Headers the declared response headers of an HTTP 403 response for GetUpline
+type GetUplineResult403Headers struct {
+	XRequestID *string
+}
+
+// GetUplineResult404Headers the declared response headers of an HTTP 404 response for GetUpline
+type GetUplineResult404Headers struct {
+	XRequestID *string
+}
+
+// GetUplineResult422Headers the declared response headers of an HTTP 422 response for GetUpline
+type GetUplineResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// GetUplineResult429Headers the declared response headers of an HTTP 429 response for GetUpline
+type GetUplineResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetUplineResult500Headers the declared response headers of an HTTP 500 response for GetUpline
+type GetUplineResult500Headers struct {
+	XRequestID *string
+}
+
+// GetUplineResult503Headers the declared response headers of an HTTP 503 response for GetUpline
+type GetUplineResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetUplineResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Upline
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetUplineResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetUplineResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetUplineResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetUplineResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetUplineResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetUplineResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetUplineResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetUplineResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetUplineResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetUplineResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetUplineResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -26701,6 +27481,21 @@ func (c *ClientWithResponses) BanParticipantWithResponse(ctx context.Context, pa
 	return ParseBanParticipantResult(rsp)
 }
 
+// ListDownlineWithResponse List the downline
+//
+// Lists who came into the program through the participant, as the tree is now: each before those whom they brought, referees of one referrer in the order in which they came. A page costs what it shows, however large the tree is.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/participants/{participant_id}/downline (the `ListDownline` operationId).
+func (c *ClientWithResponses) ListDownlineWithResponse(ctx context.Context, participantID ParticipantIDPath, params *ListDownlineParams, reqEditors ...RequestEditorFn) (*ListDownlineResult, error) {
+	rsp, err := c.ListDownline(ctx, participantID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDownlineResult(rsp)
+}
+
 // ReinstateParticipantWithBodyWithResponse Reinstate a participant
 //
 // A suspended or banned participant becomes active again. What a ban took is not given back. Any other state is `state_not_allowed`.
@@ -26789,6 +27584,36 @@ func (c *ClientWithResponses) SuspendParticipantWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseSuspendParticipantResult(rsp)
+}
+
+// GetTreeStatisticsWithResponse Count the tree around a participant
+//
+// Counts who is below the participant in the program, by level, and how many are above. It stops counting at 10,000 below or 1,000 above, near levels first, and says so.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/participants/{participant_id}/tree-statistics (the `GetTreeStatistics` operationId).
+func (c *ClientWithResponses) GetTreeStatisticsWithResponse(ctx context.Context, participantID ParticipantIDPath, params *GetTreeStatisticsParams, reqEditors ...RequestEditorFn) (*GetTreeStatisticsResult, error) {
+	rsp, err := c.GetTreeStatistics(ctx, participantID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTreeStatisticsResult(rsp)
+}
+
+// GetUplineWithResponse Read the upline
+//
+// Answers through whom the participant came into the program, as the tree is now: the direct referrer first, then the referrer of that one, and so on, to at most ten.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/participants/{participant_id}/upline (the `GetUpline` operationId).
+func (c *ClientWithResponses) GetUplineWithResponse(ctx context.Context, participantID ParticipantIDPath, params *GetUplineParams, reqEditors ...RequestEditorFn) (*GetUplineResult, error) {
+	rsp, err := c.GetUpline(ctx, participantID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetUplineResult(rsp)
 }
 
 // ListProgramsWithResponse List programs
@@ -39051,6 +39876,237 @@ func ParseBanParticipantResult(rsp *http.Response) (*BanParticipantResult, error
 	return response, nil
 }
 
+// ParseListDownlineResult parses an HTTP response from a ListDownlineWithResponse call
+func ParseListDownlineResult(rsp *http.Response) (*ListDownlineResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDownlineResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DownlinePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListDownlineResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListDownlineResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListDownlineResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListDownlineResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListDownlineResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListDownlineResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListDownlineResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListDownlineResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListDownlineResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseReinstateParticipantResult parses an HTTP response from a ReinstateParticipantWithResponse call
 func ParseReinstateParticipantResult(rsp *http.Response) (*ReinstateParticipantResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -40113,6 +41169,468 @@ func ParseSuspendParticipantResult(rsp *http.Response) (*SuspendParticipantResul
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers SuspendParticipantResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTreeStatisticsResult parses an HTTP response from a GetTreeStatisticsWithResponse call
+func ParseGetTreeStatisticsResult(rsp *http.Response) (*GetTreeStatisticsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTreeStatisticsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TreeStatistics
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTreeStatisticsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetTreeStatisticsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetTreeStatisticsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetTreeStatisticsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetTreeStatisticsResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetTreeStatisticsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetTreeStatisticsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetTreeStatisticsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetTreeStatisticsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetUplineResult parses an HTTP response from a GetUplineWithResponse call
+func ParseGetUplineResult(rsp *http.Response) (*GetUplineResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetUplineResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Upline
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetUplineResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetUplineResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetUplineResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetUplineResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetUplineResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetUplineResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetUplineResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetUplineResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetUplineResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {

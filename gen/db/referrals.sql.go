@@ -182,23 +182,20 @@ SELECT EXISTS (
     SELECT 1 FROM referrals
     WHERE referrals.workspace_id = $1
         AND referrals.program_id = $2
-        AND referrals.referrer_id = (
-            SELECT participants.id FROM participants
-            WHERE participants.workspace_id = $1 AND participants.external_id = $3
-        )
+        AND referrals.referrer_id = $3
         AND referrals.state NOT IN ('expired', 'rejected', 'superseded')
 )::boolean
 `
 
 type HasReferralsParams struct {
-	WorkspaceID        uuid.UUID
-	ProgramID          uuid.UUID
-	ReferrerExternalID string
+	WorkspaceID uuid.UUID
+	ProgramID   uuid.UUID
+	ReferrerID  uuid.UUID
 }
 
 // Whether somebody is a live referrer in a program: only then can a new referrer above close a cycle.
 func (q *Queries) HasReferrals(ctx context.Context, db DBTX, arg HasReferralsParams) (bool, error) {
-	row := db.QueryRow(ctx, hasReferrals, arg.WorkspaceID, arg.ProgramID, arg.ReferrerExternalID)
+	row := db.QueryRow(ctx, hasReferrals, arg.WorkspaceID, arg.ProgramID, arg.ReferrerID)
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err

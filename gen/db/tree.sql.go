@@ -13,20 +13,254 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 )
 
+const countDownline = `-- name: CountDownline :many
+WITH RECURSIVE downline AS (
+    SELECT
+        0 AS level,
+        $2::uuid AS participant_id,
+        '' AS state
+    UNION ALL
+    SELECT
+        downline.level + 1,
+        below.referee_id,
+        below.state
+    FROM downline
+    CROSS JOIN LATERAL (
+        SELECT referrals.referee_id, referrals.state FROM referrals
+        WHERE referrals.workspace_id = $3
+            AND referrals.program_id = $4
+            AND referrals.referrer_id = downline.participant_id
+            AND referrals.state NOT IN ('expired', 'rejected', 'superseded')
+        ORDER BY referrals.id
+        LIMIT $1::bigint
+    ) AS below
+    WHERE downline.level < $5::integer
+)
+SELECT
+    counted.level::integer AS level,
+    count(*)::bigint AS referees,
+    (count(*) FILTER (WHERE counted.state IN ('qualified', 'churned')))::bigint AS qualified
+FROM (SELECT downline.level, downline.state FROM downline OFFSET 1 LIMIT $1) AS counted
+GROUP BY counted.level
+ORDER BY counted.level
+`
+
+type CountDownlineParams struct {
+	Most          int32
+	ParticipantID uuid.UUID
+	WorkspaceID   uuid.UUID
+	ProgramID     uuid.UUID
+	Depth         int32
+}
+
+type CountDownlineRow struct {
+	Level     int32
+	Referees  int64
+	Qualified int64
+}
+
+// Who is below a participant, by level, near levels first. It stops after so many, so that it costs no more in a tree of any size.
+func (q *Queries) CountDownline(ctx context.Context, db DBTX, arg CountDownlineParams) ([]CountDownlineRow, error) {
+	rows, err := db.Query(ctx, countDownline,
+		arg.Most,
+		arg.ParticipantID,
+		arg.WorkspaceID,
+		arg.ProgramID,
+		arg.Depth,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CountDownlineRow{}
+	for rows.Next() {
+		var i CountDownlineRow
+		if err := rows.Scan(&i.Level, &i.Referees, &i.Qualified); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDownline = `-- name: ListDownline :many
+WITH RECURSIVE walk AS (
+    SELECT
+        0 AS visits,
+        0::bigint AS level,
+        $3::uuid[] AS participants,
+        $4::uuid[] AS referrals
+    UNION ALL
+    SELECT
+        walk.visits + 1,
+        next.level,
+        walk.participants[:next.level] || next.referee_id,
+        walk.referrals[:next.level - 1] || next.id || '00000000-0000-0000-0000-000000000000'::uuid
+    FROM walk
+    CROSS JOIN LATERAL (
+        SELECT step.level, found.id, found.referee_id
+        FROM unnest(walk.referrals) WITH ORDINALITY AS step (after, level)
+        CROSS JOIN LATERAL (
+            SELECT referrals.id, referrals.referee_id FROM referrals
+            WHERE referrals.workspace_id = $1
+                AND referrals.program_id = $2
+                AND referrals.referrer_id = walk.participants[step.level]
+                AND referrals.id > step.after
+                AND referrals.state NOT IN ('expired', 'rejected', 'superseded')
+            ORDER BY referrals.id
+            LIMIT 1
+        ) AS found
+        WHERE step.level <= $5::bigint
+        ORDER BY step.level DESC
+        LIMIT 1
+    ) AS next
+    WHERE walk.visits < $6::integer
+)
+SELECT
+    walk.level::bigint AS level,
+    walk.referrals::uuid[] AS path,
+    referral.id AS referral_id,
+    referral.referrer_id,
+    referral.referee_id,
+    referral.state,
+    referral.attributed_at,
+    referral.external_id,
+    EXISTS (
+        SELECT FROM referrals AS below
+        WHERE below.workspace_id = $1
+            AND below.program_id = $2
+            AND below.referrer_id = referral.referee_id
+            AND below.state NOT IN ('expired', 'rejected', 'superseded')
+    )::boolean AS has_referees
+FROM walk
+CROSS JOIN LATERAL (
+    SELECT
+        referrals.id, referrals.referrer_id, referrals.referee_id, referrals.state, referrals.attributed_at, participants.external_id
+    FROM referrals
+    JOIN participants ON participants.workspace_id = referrals.workspace_id AND participants.id = referrals.referee_id
+    WHERE referrals.workspace_id = $1 AND referrals.id = walk.referrals[walk.level]
+    LIMIT 1
+) AS referral
+WHERE walk.visits > 0
+ORDER BY walk.visits
+`
+
+type ListDownlineParams struct {
+	WorkspaceID  uuid.UUID
+	ProgramID    uuid.UUID
+	Participants []uuid.UUID
+	Referrals    []uuid.UUID
+	Depth        int64
+	PageLimit    int32
+}
+
+type ListDownlineRow struct {
+	Level        int64
+	Path         []uuid.UUID
+	ReferralID   uuid.UUID
+	ReferrerID   uuid.UUID
+	RefereeID    uuid.UUID
+	State        state.Referral
+	AttributedAt time.Time
+	ExternalID   string
+	HasReferees  bool
+}
+
+// A page of the tree below a participant, everybody before those whom they brought. The walk goes from one to the next by index: to
+// the first referee, else to the next one of the same referrer, else of the nearest above. So a page costs what it shows, however
+// large the tree is. A position is the way to somebody: the participants from the top, and the last referral visited of each.
+func (q *Queries) ListDownline(ctx context.Context, db DBTX, arg ListDownlineParams) ([]ListDownlineRow, error) {
+	rows, err := db.Query(ctx, listDownline,
+		arg.WorkspaceID,
+		arg.ProgramID,
+		arg.Participants,
+		arg.Referrals,
+		arg.Depth,
+		arg.PageLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListDownlineRow{}
+	for rows.Next() {
+		var i ListDownlineRow
+		if err := rows.Scan(
+			&i.Level,
+			&i.Path,
+			&i.ReferralID,
+			&i.ReferrerID,
+			&i.RefereeID,
+			&i.State,
+			&i.AttributedAt,
+			&i.ExternalID,
+			&i.HasReferees,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listReferralsByIDs = `-- name: ListReferralsByIDs :many
+SELECT id, referrer_id, referee_id FROM referrals WHERE workspace_id = $1 AND id = ANY ($2::uuid[])
+`
+
+type ListReferralsByIDsParams struct {
+	WorkspaceID uuid.UUID
+	Ids         []uuid.UUID
+}
+
+type ListReferralsByIDsRow struct {
+	ID         uuid.UUID
+	ReferrerID uuid.UUID
+	RefereeID  uuid.UUID
+}
+
+// The referrals on the way to a position.
+func (q *Queries) ListReferralsByIDs(ctx context.Context, db DBTX, arg ListReferralsByIDsParams) ([]ListReferralsByIDsRow, error) {
+	rows, err := db.Query(ctx, listReferralsByIDs, arg.WorkspaceID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListReferralsByIDsRow{}
+	for rows.Next() {
+		var i ListReferralsByIDsRow
+		if err := rows.Scan(&i.ID, &i.ReferrerID, &i.RefereeID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listUpline = `-- name: ListUpline :many
 WITH RECURSIVE chain AS (
     SELECT
         1 AS depth,
         $2::uuid AS participant_id,
+        NULL::uuid AS referral_id,
         ARRAY[$3::uuid, $2::uuid] AS members
     UNION ALL
     SELECT
         chain.depth + 1,
         above.referrer_id,
+        above.id,
         chain.members || above.referrer_id
     FROM chain
     CROSS JOIN LATERAL (
-        SELECT referrals.referrer_id FROM referrals
+        SELECT referrals.id, referrals.referrer_id FROM referrals
         WHERE referrals.workspace_id = $1
             AND referrals.referee_id = chain.participant_id
             AND referrals.program_id = $4
@@ -40,11 +274,13 @@ WITH RECURSIVE chain AS (
 )
 SELECT
     chain.depth::integer AS depth,
+    chain.referral_id::uuid AS referral_id,
     member.id AS participant_id,
+    member.external_id,
     member.state
 FROM chain
 CROSS JOIN LATERAL (
-    SELECT participants.id, participants.state FROM participants
+    SELECT participants.id, participants.external_id, participants.state FROM participants
     WHERE participants.workspace_id = $1 AND participants.id = chain.participant_id
     LIMIT 1
 ) AS member
@@ -62,7 +298,9 @@ type ListUplineParams struct {
 
 type ListUplineRow struct {
 	Depth         int32
+	ReferralID    uuid.UUID
 	ParticipantID uuid.UUID
+	ExternalID    string
 	State         state.Participant
 }
 
@@ -85,7 +323,13 @@ func (q *Queries) ListUpline(ctx context.Context, db DBTX, arg ListUplineParams)
 	items := []ListUplineRow{}
 	for rows.Next() {
 		var i ListUplineRow
-		if err := rows.Scan(&i.Depth, &i.ParticipantID, &i.State); err != nil {
+		if err := rows.Scan(
+			&i.Depth,
+			&i.ReferralID,
+			&i.ParticipantID,
+			&i.ExternalID,
+			&i.State,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

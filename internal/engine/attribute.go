@@ -13,6 +13,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
+	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
 // claim asks for a referee who joined at a moment. limited names the codes whose uses are counted. A reattribution keeps the
@@ -103,11 +104,7 @@ func (r *recorder) findCycles(ctx context.Context, h *history, touches []attribu
 	if h.isNew || len(touches) == 0 {
 		return nil
 	}
-	refers, err := r.e.q.HasReferrals(ctx, r.tx.DB(), db.HasReferralsParams{
-		WorkspaceID: r.s.Workspace, ProgramID: h.program.ID, ReferrerExternalID: h.referee.ExternalID,
-	})
-	refers = refers || slices.ContainsFunc(r.made, func(m db.Referral) bool { return m.ReferrerID == h.referee.ID && m.ProgramID == h.program.ID })
-	if err != nil || !refers {
+	if refers, err := r.refers(ctx, h); err != nil || !refers {
 		return err
 	}
 	for i := range touches {
@@ -115,11 +112,33 @@ func (r *recorder) findCycles(ctx context.Context, h *history, touches []attribu
 		if t == nil || t.ID == h.referee.ID.String() {
 			continue
 		}
-		if t.BelowReferee, err = r.isBelow(ctx, h, uuid.MustParse(t.ID)); err != nil {
+		below, err := r.isBelow(ctx, h, uuid.MustParse(t.ID))
+		if err != nil {
 			return err
 		}
+		t.BelowReferee = below
 	}
 	return nil
+}
+
+// refers says whether the referee is a referrer in the program, by this transaction included. The referee is locked, so that
+// nobody can become its referee meanwhile.
+func (r *recorder) refers(ctx context.Context, h *history) (bool, error) {
+	if h.refers == nil {
+		if err := r.e.loadRefers(ctx, r.s, h)(r.tx.DB()); err != nil {
+			return false, err
+		}
+	}
+	return *h.refers || slices.ContainsFunc(r.made, func(m db.Referral) bool { return m.ReferrerID == h.referee.ID && m.ProgramID == h.program.ID }), nil
+}
+
+// loadRefers asks whether the referee is a referrer in the program.
+func (e *Engine) loadRefers(ctx context.Context, s Scope, h *history) load {
+	return func(tx store.DBTX) error {
+		refers, err := e.q.HasReferrals(ctx, tx, db.HasReferralsParams{WorkspaceID: s.Workspace, ProgramID: h.program.ID, ReferrerID: h.referee.ID})
+		h.refers = &refers
+		return err
+	}
 }
 
 func (r *recorder) isBelow(ctx context.Context, h *history, id uuid.UUID) (bool, error) {

@@ -22,6 +22,7 @@ type history struct {
 	documents   map[uuid.UUID]rules.Document
 	referee     db.Participant
 	isNew       bool // the referee was made by this transaction
+	refers      *bool // whether the referee is a referrer in the program; nil while nobody asked
 	referrals   []db.Referral
 	conversions []db.Conversion
 	reversals   []db.Reversal

@@ -52,17 +52,23 @@ func (h handlers) GetParticipantStatistics(ctx context.Context, req api.GetParti
 	if err := h.knowParticipant(ctx, ws, req.ParticipantID); err != nil {
 		return nil, err
 	}
-	program, err := h.q.GetProgram(ctx, h.store.DB(ws), db.GetProgramParams{WorkspaceID: ws, ID: req.Params.ProgramID})
-	if errors.Is(err, store.ErrNoRows) {
-		return nil, problem.UnknownReference.With("the program does not exist in this workspace").
-			WithErrors([]problem.FieldError{{Pointer: "query:program_id", Message: "unknown reference"}})
-	}
+	program, err := h.programAsked(ctx, ws, req.Params.ProgramID)
 	if err != nil {
 		return nil, err
 	}
 	p := db.ListReferrerDaysParams{WorkspaceID: ws, ParticipantID: req.ParticipantID, ProgramID: program.ID, FromDay: from, ToDay: to}
 	out, err := h.countReferrer(ctx, program, p)
 	return api.GetParticipantStatistics200JSONResponse{Body: out}, err
+}
+
+// programAsked reads the program that a query names, and answers unknown_reference for one that the workspace does not have.
+func (h handlers) programAsked(ctx context.Context, ws, id uuid.UUID) (db.Program, error) {
+	program, err := h.q.GetProgram(ctx, h.store.DB(ws), db.GetProgramParams{WorkspaceID: ws, ID: id})
+	if errors.Is(err, store.ErrNoRows) {
+		err = problem.UnknownReference.With("the program does not exist in this workspace").
+			WithErrors([]problem.FieldError{{Pointer: "query:program_id", Message: "unknown reference"}})
+	}
+	return program, err
 }
 
 func (h handlers) countReferrer(ctx context.Context, program db.Program, p db.ListReferrerDaysParams) (api.Statistics, error) {

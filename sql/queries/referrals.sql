@@ -28,10 +28,7 @@ SELECT EXISTS (
     SELECT 1 FROM referrals
     WHERE referrals.workspace_id = @workspace_id
         AND referrals.program_id = @program_id
-        AND referrals.referrer_id = (
-            SELECT participants.id FROM participants
-            WHERE participants.workspace_id = @workspace_id AND participants.external_id = @referrer_external_id
-        )
+        AND referrals.referrer_id = @referrer_id
         AND referrals.state NOT IN ('expired', 'rejected', 'superseded')
 )::boolean;
 

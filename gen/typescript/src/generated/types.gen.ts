@@ -1082,6 +1082,97 @@ export type Statement = {
 };
 
 /**
+ * Distance in the tree; 1 is direct.
+ */
+export type TreeLevel = number;
+
+/**
+ * One participant above.
+ */
+export type UplineMember = {
+    level: TreeLevel;
+    participant_id: Id;
+    external_id: ExternalId;
+    state: ParticipantState;
+    referral_id: Id;
+};
+
+/**
+ * The chain above a participant in a program, nearest first.
+ */
+export type Upline = {
+    participant_id: Id;
+    program_id: Id;
+    data: Array<UplineMember>;
+};
+
+/**
+ * Life of a referral. An expired one is opened again only by a fact that occurred inside the window and arrived after it.
+ */
+export type ReferralState = 'attributed' | 'qualified' | 'under_review' | 'churned' | 'expired' | 'rejected' | 'superseded';
+
+/**
+ * One participant below.
+ */
+export type DownlineMember = {
+    level: TreeLevel;
+    participant_id: Id;
+    external_id: ExternalId;
+    referrer_id: Id;
+    referral_id: Id;
+    referral_state: ReferralState;
+    attributed_at: Timestamp;
+    /**
+     * Whether anybody came through this one, also below the depth that was asked for.
+     */
+    has_referees: boolean;
+};
+
+/**
+ * One page of a downline, each before those whom they brought.
+ */
+export type DownlinePage = {
+    data: Array<DownlineMember>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * Counts of one level.
+ */
+export type TreeLevelCounts = {
+    level: TreeLevel;
+    referees: Count;
+    qualified: Count;
+};
+
+/**
+ * Counts of the tree around a participant, as it is now.
+ *
+ * - `direct_referees`: level 1; `referees`: levels 1 to 10 together
+ * - `qualified`: of those, whose referral is qualified, or was and is churned now
+ * - `above`: how many participants are above
+ * - `complete`: whether everybody was counted; if not, the numbers are at least as large
+ *
+ */
+export type TreeStatistics = {
+    participant_id: Id;
+    program_id: Id;
+    direct_referees: Count;
+    referees: Count;
+    qualified: Count;
+    /**
+     * Levels on which there is anybody, nearest first.
+     */
+    levels: Array<TreeLevelCounts>;
+    above: Count;
+    /**
+     * Whether everybody was counted.
+     */
+    complete: boolean;
+};
+
+/**
  * Stored state of a code.
  */
 export type CodeState = 'active' | 'disabled' | 'retired';
@@ -1808,11 +1899,6 @@ export type NewExchangeRate = {
 };
 
 /**
- * Life of a referral. An expired one is opened again only by a fact that occurred inside the window and arrived after it.
- */
-export type ReferralState = 'attributed' | 'qualified' | 'under_review' | 'churned' | 'expired' | 'rejected' | 'superseded';
-
-/**
  * The live relation from a referrer to a referee in a program.
  */
 export type Referral = {
@@ -2208,9 +2294,14 @@ export type RequiredExternalIdQuery = ExternalId;
 export type ParticipantIdPath = Id;
 
 /**
- * The program to count in.
+ * The program to look at.
  */
 export type RequiredProgramIdQuery = Id;
+
+/**
+ * How many levels down.
+ */
+export type DepthQuery = number;
 
 /**
  * Only those of this participant.
@@ -4510,7 +4601,7 @@ export type GetParticipantStatisticsData = {
     };
     query: {
         /**
-         * The program to count in.
+         * The program to look at.
          */
         program_id: Id;
         /**
@@ -4570,6 +4661,207 @@ export type GetParticipantStatisticsResponses = {
 };
 
 export type GetParticipantStatisticsResponse = GetParticipantStatisticsResponses[keyof GetParticipantStatisticsResponses];
+
+export type GetUplineData = {
+    body?: never;
+    path: {
+        /**
+         * The participant.
+         */
+        participant_id: Id;
+    };
+    query: {
+        /**
+         * The program to look at.
+         */
+        program_id: Id;
+    };
+    url: '/v1/participants/{participant_id}/upline';
+};
+
+export type GetUplineErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetUplineError = GetUplineErrors[keyof GetUplineErrors];
+
+export type GetUplineResponses = {
+    /**
+     * The chain above.
+     */
+    200: Upline;
+};
+
+export type GetUplineResponse = GetUplineResponses[keyof GetUplineResponses];
+
+export type ListDownlineData = {
+    body?: never;
+    path: {
+        /**
+         * The participant.
+         */
+        participant_id: Id;
+    };
+    query: {
+        /**
+         * The program to look at.
+         */
+        program_id: Id;
+        /**
+         * How many levels down.
+         */
+        depth?: number;
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/participants/{participant_id}/downline';
+};
+
+export type ListDownlineErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListDownlineError = ListDownlineErrors[keyof ListDownlineErrors];
+
+export type ListDownlineResponses = {
+    /**
+     * A page of the downline.
+     */
+    200: DownlinePage;
+};
+
+export type ListDownlineResponse = ListDownlineResponses[keyof ListDownlineResponses];
+
+export type GetTreeStatisticsData = {
+    body?: never;
+    path: {
+        /**
+         * The participant.
+         */
+        participant_id: Id;
+    };
+    query: {
+        /**
+         * The program to look at.
+         */
+        program_id: Id;
+    };
+    url: '/v1/participants/{participant_id}/tree-statistics';
+};
+
+export type GetTreeStatisticsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetTreeStatisticsError = GetTreeStatisticsErrors[keyof GetTreeStatisticsErrors];
+
+export type GetTreeStatisticsResponses = {
+    /**
+     * The counts.
+     */
+    200: TreeStatistics;
+};
+
+export type GetTreeStatisticsResponse = GetTreeStatisticsResponses[keyof GetTreeStatisticsResponses];
 
 export type ListCodesData = {
     body?: never;

@@ -1,0 +1,1 @@
+DROP INDEX referrals_program_id_referrer_id_idx;
