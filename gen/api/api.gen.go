@@ -138,6 +138,33 @@ func (e CapPeriod) Valid() bool {
 	}
 }
 
+// Defines values for ChainFault.
+const (
+	ChainFaultChanged    ChainFault = "changed"
+	ChainFaultCheckpoint ChainFault = "checkpoint"
+	ChainFaultEnd        ChainFault = "end"
+	ChainFaultMissing    ChainFault = "missing"
+	ChainFaultStray      ChainFault = "stray"
+)
+
+// Valid indicates whether the value is a known member of the ChainFault enum.
+func (e ChainFault) Valid() bool {
+	switch e {
+	case ChainFaultChanged:
+		return true
+	case ChainFaultCheckpoint:
+		return true
+	case ChainFaultEnd:
+		return true
+	case ChainFaultMissing:
+		return true
+	case ChainFaultStray:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChurnKind.
 const (
 	ChurnKindChurn        ChurnKind = "churn"
@@ -1642,6 +1669,9 @@ type CapPeriod string
 // CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
 type CeilingBasisPoints = int64
 
+// ChainFault What is wrong: an event or its hash is not what it was, an event or its place is missing, a copy of the hash differs, the chain does not end where it should, or there is an event that was never logged.
+type ChainFault string
+
 // Churn The fact that a referee left, or came back.
 type Churn struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -2163,6 +2193,9 @@ type Event struct {
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ID ID `json:"id"`
 
+	// Seq Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
+	Seq nullable.Nullable[NullableSeq] `json:"seq"`
+
 	// SubjectID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	SubjectID ID `json:"subject_id"`
 
@@ -2189,6 +2222,39 @@ type EventPage struct {
 
 // EventType What happened to the subject.
 type EventType string
+
+// EventVerification Whether the log is what was written.
+type EventVerification struct {
+	// CheckpointSeq Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+	CheckpointSeq Seq `json:"checkpoint_seq"`
+
+	// Complete The walk came to the end of the chain, and everything outside of the chain was looked at too.
+	Complete bool `json:"complete"`
+
+	// FirstBrokenSeq The first number that cannot be trusted, or null. What follows it cannot be verified.
+	FirstBrokenSeq nullable.Nullable[int64] `json:"first_broken_seq"`
+
+	// FromSeq Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+	FromSeq Seq `json:"from_seq"`
+
+	// Hash Hash at `through_seq`, SHA-256 in hexadecimal.
+	Hash string `json:"hash"`
+
+	// Reason What is wrong: an event or its hash is not what it was, an event or its place is missing, a copy of the hash differs, the chain does not end where it should, or there is an event that was never logged.
+	Reason *ChainFault `json:"reason,omitempty"`
+
+	// Sealed How many events are in the chain.
+	Sealed int64 `json:"sealed"`
+
+	// ThroughSeq Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+	ThroughSeq Seq `json:"through_seq"`
+
+	// Unsealed How many events are written and not chained yet.
+	Unsealed int64 `json:"unsealed"`
+
+	// Verified Nothing was found wrong from `from_seq` through `through_seq`, nor at the end when `complete`.
+	Verified bool `json:"verified"`
+}
 
 // ExchangeRate What a unit of one currency is worth in another, from a moment until the next rate of the pair.
 type ExchangeRate struct {
@@ -3016,6 +3082,9 @@ type NullableID = openapi_types.UUID
 // NullableName Name for people to read, or null when it is not known.
 type NullableName = string
 
+// NullableSeq Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
+type NullableSeq = int64
+
 // NullableTimestamp Instant in UTC, or null when it has not happened or is not limited.
 type NullableTimestamp = time.Time
 
@@ -3651,6 +3720,9 @@ type Scopes = []Scope
 // SecretAlreadyShown True in a replay, where the secret is left out because the first answer has shown it.
 type SecretAlreadyShown = bool
 
+// Seq Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+type Seq = int64
+
 // Sha256 SHA-256 in lower-case hexadecimal digits.
 type Sha256 = string
 
@@ -4268,6 +4340,9 @@ type FromCurrencyQuery = Currency
 // FromDateQuery Calendar day in the time zone of the program.
 type FromDateQuery = Date
 
+// FromSeqQuery defines model for FromSeqQuery.
+type FromSeqQuery = int64
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -4644,6 +4719,12 @@ type ListEventsParams struct {
 
 	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// VerifyEventsParams defines parameters for VerifyEvents.
+type VerifyEventsParams struct {
+	// FromSeq The first number to verify.
+	FromSeq *FromSeqQuery `form:"from_seq,omitempty" json:"from_seq,omitempty"`
 }
 
 // ListExchangeRatesParams defines parameters for ListExchangeRates.
@@ -5254,6 +5335,9 @@ type ServerInterface interface {
 	// ListEvents List events
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
+	// VerifyEvents Verify the log
+	// (GET /v1/events/verification)
+	VerifyEvents(ctx echo.Context, params VerifyEventsParams) error
 	// GetEvent Read an event
 	// (GET /v1/events/{event_id})
 	GetEvent(ctx echo.Context, eventID EventIDPath) error
@@ -6495,6 +6579,24 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListEvents(ctx, params)
+	return err
+}
+
+// VerifyEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyEvents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyEventsParams
+	// ------------- Optional query parameter "from_seq" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from_seq", ctx.QueryParams(), &params.FromSeq, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from_seq: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyEvents(ctx, params)
 	return err
 }
 
@@ -8499,6 +8601,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/ledger/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
 	router.GET(options.BaseURL+"/v1/ledger/trial-balance", wrapper.GetTrialBalance, options.OperationMiddlewares["getTrialBalance"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
+	router.GET(options.BaseURL+"/v1/events/verification", wrapper.VerifyEvents, options.OperationMiddlewares["verifyEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/:event_id", wrapper.GetEvent, options.OperationMiddlewares["getEvent"]...)
 	router.GET(options.BaseURL+"/v1/unmatched-facts", wrapper.ListUnmatchedFacts, options.OperationMiddlewares["listUnmatchedFacts"]...)
 	router.GET(options.BaseURL+"/v1/reason-codes", wrapper.ListReasonCodes, options.OperationMiddlewares["listReasonCodes"]...)
@@ -15784,6 +15887,191 @@ type ListEvents503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListEvents503ApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEventsRequestObject struct {
+	Params VerifyEventsParams
+}
+
+type VerifyEventsResponseObject interface {
+	VisitVerifyEventsResponse(w http.ResponseWriter) error
+}
+
+type VerifyEvents200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type VerifyEvents200JSONResponse struct {
+	Body    EventVerification
+	Headers VerifyEvents200ResponseHeaders
+}
+
+func (response VerifyEvents200JSONResponse) VisitVerifyEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEvents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEvents400ApplicationProblemPlusJSONResponse) VisitVerifyEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEvents401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEvents401ApplicationProblemPlusJSONResponse) VisitVerifyEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEvents403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEvents403ApplicationProblemPlusJSONResponse) VisitVerifyEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEvents422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEvents422ApplicationProblemPlusJSONResponse) VisitVerifyEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEvents429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEvents429ApplicationProblemPlusJSONResponse) VisitVerifyEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEvents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEvents500ApplicationProblemPlusJSONResponse) VisitVerifyEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyEvents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VerifyEvents503ApplicationProblemPlusJSONResponse) VisitVerifyEventsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -30167,6 +30455,9 @@ type StrictServerInterface interface {
 	// ListEvents List events
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
+	// VerifyEvents Verify the log
+	// (GET /v1/events/verification)
+	VerifyEvents(ctx context.Context, request VerifyEventsRequestObject) (VerifyEventsResponseObject, error)
 	// GetEvent Read an event
 	// (GET /v1/events/{event_id})
 	GetEvent(ctx context.Context, request GetEventRequestObject) (GetEventResponseObject, error)
@@ -31484,6 +31775,31 @@ func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) e
 		return err
 	} else if validResponse, ok := response.(ListEventsResponseObject); ok {
 		return validResponse.VisitListEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyEvents operation middleware
+func (sh *strictHandler) VerifyEvents(ctx echo.Context, params VerifyEventsParams) error {
+	var request VerifyEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyEvents(ctx.Request().Context(), request.(VerifyEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyEventsResponseObject); ok {
+		return validResponse.VisitVerifyEventsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -139,6 +139,33 @@ func (e CapPeriod) Valid() bool {
 	}
 }
 
+// Defines values for ChainFault.
+const (
+	ChainFaultChanged    ChainFault = "changed"
+	ChainFaultCheckpoint ChainFault = "checkpoint"
+	ChainFaultEnd        ChainFault = "end"
+	ChainFaultMissing    ChainFault = "missing"
+	ChainFaultStray      ChainFault = "stray"
+)
+
+// Valid indicates whether the value is a known member of the ChainFault enum.
+func (e ChainFault) Valid() bool {
+	switch e {
+	case ChainFaultChanged:
+		return true
+	case ChainFaultCheckpoint:
+		return true
+	case ChainFaultEnd:
+		return true
+	case ChainFaultMissing:
+		return true
+	case ChainFaultStray:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChurnKind.
 const (
 	ChurnKindChurn        ChurnKind = "churn"
@@ -1643,6 +1670,9 @@ type CapPeriod string
 // CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
 type CeilingBasisPoints = int64
 
+// ChainFault What is wrong: an event or its hash is not what it was, an event or its place is missing, a copy of the hash differs, the chain does not end where it should, or there is an event that was never logged.
+type ChainFault string
+
 // Churn The fact that a referee left, or came back.
 type Churn struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -2164,6 +2194,9 @@ type Event struct {
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ID ID `json:"id"`
 
+	// Seq Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
+	Seq nullable.Nullable[NullableSeq] `json:"seq"`
+
 	// SubjectID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	SubjectID ID `json:"subject_id"`
 
@@ -2190,6 +2223,39 @@ type EventPage struct {
 
 // EventType What happened to the subject.
 type EventType string
+
+// EventVerification Whether the log is what was written.
+type EventVerification struct {
+	// CheckpointSeq Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+	CheckpointSeq Seq `json:"checkpoint_seq"`
+
+	// Complete The walk came to the end of the chain, and everything outside of the chain was looked at too.
+	Complete bool `json:"complete"`
+
+	// FirstBrokenSeq The first number that cannot be trusted, or null. What follows it cannot be verified.
+	FirstBrokenSeq nullable.Nullable[int64] `json:"first_broken_seq"`
+
+	// FromSeq Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+	FromSeq Seq `json:"from_seq"`
+
+	// Hash Hash at `through_seq`, SHA-256 in hexadecimal.
+	Hash string `json:"hash"`
+
+	// Reason What is wrong: an event or its hash is not what it was, an event or its place is missing, a copy of the hash differs, the chain does not end where it should, or there is an event that was never logged.
+	Reason *ChainFault `json:"reason,omitempty"`
+
+	// Sealed How many events are in the chain.
+	Sealed int64 `json:"sealed"`
+
+	// ThroughSeq Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+	ThroughSeq Seq `json:"through_seq"`
+
+	// Unsealed How many events are written and not chained yet.
+	Unsealed int64 `json:"unsealed"`
+
+	// Verified Nothing was found wrong from `from_seq` through `through_seq`, nor at the end when `complete`.
+	Verified bool `json:"verified"`
+}
 
 // ExchangeRate What a unit of one currency is worth in another, from a moment until the next rate of the pair.
 type ExchangeRate struct {
@@ -3017,6 +3083,9 @@ type NullableID = openapi_types.UUID
 // NullableName Name for people to read, or null when it is not known.
 type NullableName = string
 
+// NullableSeq Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
+type NullableSeq = int64
+
 // NullableTimestamp Instant in UTC, or null when it has not happened or is not limited.
 type NullableTimestamp = time.Time
 
@@ -3652,6 +3721,9 @@ type Scopes = []Scope
 // SecretAlreadyShown True in a replay, where the secret is left out because the first answer has shown it.
 type SecretAlreadyShown = bool
 
+// Seq Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+type Seq = int64
+
 // Sha256 SHA-256 in lower-case hexadecimal digits.
 type Sha256 = string
 
@@ -4269,6 +4341,9 @@ type FromCurrencyQuery = Currency
 // FromDateQuery Calendar day in the time zone of the program.
 type FromDateQuery = Date
 
+// FromSeqQuery defines model for FromSeqQuery.
+type FromSeqQuery = int64
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -4645,6 +4720,12 @@ type ListEventsParams struct {
 
 	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// VerifyEventsParams defines parameters for VerifyEvents.
+type VerifyEventsParams struct {
+	// FromSeq The first number to verify.
+	FromSeq *FromSeqQuery `form:"from_seq,omitempty" json:"from_seq,omitempty"`
 }
 
 // ListExchangeRatesParams defines parameters for ListExchangeRates.
@@ -5580,6 +5661,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VerifyEvents Verify the log
+	//
+	// Walks along the chain of the log and says whether every event is what was written. Events are numbered and chained in the background, moments after they were written: each `seq` has a hash over the event and the hash before it. One answer covers up to 50,000 events: while `complete` is false, ask again with `from_seq` one more than `through_seq`. Keep `hash` outside of Grapevine with its `through_seq`, and compare it later, to be sure of the past even against whoever may write to the database. Nothing is repaired.
+	//
+	// Corresponds with GET /v1/events/verification (the `VerifyEvents` operationId).
+	VerifyEvents(ctx context.Context, params *VerifyEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetEvent Read an event
 	//
@@ -7072,6 +7160,23 @@ func (c *Client) ReplayDecision(ctx context.Context, decisionID DecisionIDPath, 
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VerifyEvents Verify the log
+//
+// Walks along the chain of the log and says whether every event is what was written. Events are numbered and chained in the background, moments after they were written: each `seq` has a hash over the event and the hash before it. One answer covers up to 50,000 events: while `complete` is false, ask again with `from_seq` one more than `through_seq`. Keep `hash` outside of Grapevine with its `through_seq`, and compare it later, to be sure of the past even against whoever may write to the database. Nothing is repaired.
+//
+// Corresponds with GET /v1/events/verification (the `VerifyEvents` operationId).
+func (c *Client) VerifyEvents(ctx context.Context, params *VerifyEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -10568,6 +10673,60 @@ func NewListEventsRequest(server string, params *ListEventsParams) (*http.Reques
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVerifyEventsRequest constructs an http.Request for the VerifyEvents method
+func NewVerifyEventsRequest(server string, params *VerifyEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/events/verification")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.FromSeq != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from_seq", *params.FromSeq, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -14551,6 +14710,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResult, error)
+
+	// VerifyEventsWithResponse Verify the log
+	//
+	// Walks along the chain of the log and says whether every event is what was written. Events are numbered and chained in the background, moments after they were written: each `seq` has a hash over the event and the hash before it. One answer covers up to 50,000 events: while `complete` is false, ask again with `from_seq` one more than `through_seq`. Keep `hash` outside of Grapevine with its `through_seq`, and compare it later, to be sure of the past even against whoever may write to the database. Nothing is repaired.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/events/verification (the `VerifyEvents` operationId).
+	VerifyEventsWithResponse(ctx context.Context, params *VerifyEventsParams, reqEditors ...RequestEditorFn) (*VerifyEventsResult, error)
 
 	// GetEventWithResponse Read an event
 	//
@@ -19074,6 +19242,107 @@ func (r ListEventsResult) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ListEventsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// VerifyEventsResult200Headers the declared response headers of an HTTP 200 response for VerifyEvents
+type VerifyEventsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// VerifyEventsResult400Headers the declared response headers of an HTTP 400 response for VerifyEvents
+type VerifyEventsResult400Headers struct {
+	XRequestID *string
+}
+
+// VerifyEventsResult401Headers the declared response headers of an HTTP 401 response for VerifyEvents
+type VerifyEventsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// VerifyEventsResult403Headers the declared response headers of an HTTP 403 response for VerifyEvents
+type VerifyEventsResult403Headers struct {
+	XRequestID *string
+}
+
+// VerifyEventsResult422Headers the declared response headers of an HTTP 422 response for VerifyEvents
+type VerifyEventsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// VerifyEventsResult429Headers the declared response headers of an HTTP 429 response for VerifyEvents
+type VerifyEventsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// VerifyEventsResult500Headers the declared response headers of an HTTP 500 response for VerifyEvents
+type VerifyEventsResult500Headers struct {
+	XRequestID *string
+}
+
+// VerifyEventsResult503Headers the declared response headers of an HTTP 503 response for VerifyEvents
+type VerifyEventsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type VerifyEventsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventVerification
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VerifyEventsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *VerifyEventsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *VerifyEventsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *VerifyEventsResult403Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *VerifyEventsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *VerifyEventsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *VerifyEventsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *VerifyEventsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r VerifyEventsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerifyEventsResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -27209,6 +27478,21 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params
 		return nil, err
 	}
 	return ParseListEventsResult(rsp)
+}
+
+// VerifyEventsWithResponse Verify the log
+//
+// Walks along the chain of the log and says whether every event is what was written. Events are numbered and chained in the background, moments after they were written: each `seq` has a hash over the event and the hash before it. One answer covers up to 50,000 events: while `complete` is false, ask again with `from_seq` one more than `through_seq`. Keep `hash` outside of Grapevine with its `through_seq`, and compare it later, to be sure of the past even against whoever may write to the database. Nothing is repaired.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/events/verification (the `VerifyEvents` operationId).
+func (c *ClientWithResponses) VerifyEventsWithResponse(ctx context.Context, params *VerifyEventsParams, reqEditors ...RequestEditorFn) (*VerifyEventsResult, error) {
+	rsp, err := c.VerifyEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyEventsResult(rsp)
 }
 
 // GetEventWithResponse Read an event
@@ -36508,6 +36792,220 @@ func ParseListEventsResult(rsp *http.Response) (*ListEventsResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListEventsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVerifyEventsResult parses an HTTP response from a VerifyEventsWithResponse call
+func ParseVerifyEventsResult(rsp *http.Response) (*VerifyEventsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyEventsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventVerification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VerifyEventsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers VerifyEventsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers VerifyEventsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers VerifyEventsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 422:
+		var headers VerifyEventsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers VerifyEventsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers VerifyEventsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers VerifyEventsResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {

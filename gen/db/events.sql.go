@@ -12,16 +12,36 @@ import (
 	"github.com/google/uuid"
 )
 
+const createEventBatch = `-- name: CreateEventBatch :exec
+INSERT INTO event_batches (workspace_id, id, event_ids) VALUES ($1, $2, $3)
+`
+
+type CreateEventBatchParams struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	EventIds    []uuid.UUID
+}
+
+func (q *Queries) CreateEventBatch(ctx context.Context, db DBTX, arg CreateEventBatchParams) error {
+	_, err := db.Exec(ctx, createEventBatch, arg.WorkspaceID, arg.ID, arg.EventIds)
+	return err
+}
+
 const createEvents = `-- name: CreateEvents :exec
-INSERT INTO events (workspace_id, id, type, subject_type, subject_id, data, created_at)
-SELECT $1::uuid, t.id, t.type, t.subject_type, t.subject_id, t.data::jsonb, $2::timestamptz
+INSERT INTO events (workspace_id, id, type, subject_type, subject_id, data, note, note_salt, note_digest, created_at)
+SELECT
+    $1::uuid, t.id, t.type, t.subject_type, t.subject_id, t.data::jsonb, nullif(t.note, ''), t.note_salt, t.note_digest,
+    $2::timestamptz
 FROM (
     SELECT
         unnest($3::uuid[]) AS id,
         unnest($4::text[]) AS type,
         unnest($5::text[]) AS subject_type,
         unnest($6::uuid[]) AS subject_id,
-        unnest($7::text[]) AS data
+        unnest($7::text[]) AS data,
+        unnest($8::text[]) AS note,
+        unnest($9::bytea[]) AS note_salt,
+        unnest($10::bytea[]) AS note_digest
 ) AS t
 `
 
@@ -33,6 +53,9 @@ type CreateEventsParams struct {
 	SubjectTypes []string
 	SubjectIds   []uuid.UUID
 	Data         []string
+	Notes        []string
+	NoteSalts    [][]byte
+	NoteDigests  [][]byte
 }
 
 func (q *Queries) CreateEvents(ctx context.Context, db DBTX, arg CreateEventsParams) error {
@@ -44,12 +67,18 @@ func (q *Queries) CreateEvents(ctx context.Context, db DBTX, arg CreateEventsPar
 		arg.SubjectTypes,
 		arg.SubjectIds,
 		arg.Data,
+		arg.Notes,
+		arg.NoteSalts,
+		arg.NoteDigests,
 	)
 	return err
 }
 
 const getEvent = `-- name: GetEvent :one
-SELECT workspace_id, id, type, subject_type, subject_id, data, created_at FROM events WHERE workspace_id = $1 AND id = $2
+SELECT events.workspace_id, events.id, events.type, events.subject_type, events.subject_id, events.data, events.created_at, events.note, events.note_salt, events.note_digest, event_seals.seq
+FROM events
+LEFT JOIN event_seals ON event_seals.workspace_id = events.workspace_id AND event_seals.event_id = events.id
+WHERE events.workspace_id = $1 AND events.id = $2
 `
 
 type GetEventParams struct {
@@ -57,28 +86,39 @@ type GetEventParams struct {
 	ID          uuid.UUID
 }
 
-func (q *Queries) GetEvent(ctx context.Context, db DBTX, arg GetEventParams) (Event, error) {
+type GetEventRow struct {
+	Event Event
+	Seq   *int64
+}
+
+func (q *Queries) GetEvent(ctx context.Context, db DBTX, arg GetEventParams) (GetEventRow, error) {
 	row := db.QueryRow(ctx, getEvent, arg.WorkspaceID, arg.ID)
-	var i Event
+	var i GetEventRow
 	err := row.Scan(
-		&i.WorkspaceID,
-		&i.ID,
-		&i.Type,
-		&i.SubjectType,
-		&i.SubjectID,
-		&i.Data,
-		&i.CreatedAt,
+		&i.Event.WorkspaceID,
+		&i.Event.ID,
+		&i.Event.Type,
+		&i.Event.SubjectType,
+		&i.Event.SubjectID,
+		&i.Event.Data,
+		&i.Event.CreatedAt,
+		&i.Event.Note,
+		&i.Event.NoteSalt,
+		&i.Event.NoteDigest,
+		&i.Seq,
 	)
 	return i, err
 }
 
 const listEvents = `-- name: ListEvents :many
-SELECT workspace_id, id, type, subject_type, subject_id, data, created_at FROM events
-WHERE workspace_id = $1
-    AND ($2::text IS NULL OR type = $2)
-    AND ($3::uuid IS NULL OR subject_id = $3)
-    AND ($4::uuid IS NULL OR id < $4)
-ORDER BY id DESC
+SELECT events.workspace_id, events.id, events.type, events.subject_type, events.subject_id, events.data, events.created_at, events.note, events.note_salt, events.note_digest, event_seals.seq
+FROM events
+LEFT JOIN event_seals ON event_seals.workspace_id = events.workspace_id AND event_seals.event_id = events.id
+WHERE events.workspace_id = $1
+    AND ($2::text IS NULL OR events.type = $2)
+    AND ($3::uuid IS NULL OR events.subject_id = $3)
+    AND ($4::uuid IS NULL OR events.id < $4)
+ORDER BY events.id DESC
 LIMIT $5
 `
 
@@ -90,7 +130,12 @@ type ListEventsParams struct {
 	PageLimit   int32
 }
 
-func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams) ([]Event, error) {
+type ListEventsRow struct {
+	Event Event
+	Seq   *int64
+}
+
+func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams) ([]ListEventsRow, error) {
 	rows, err := db.Query(ctx, listEvents,
 		arg.WorkspaceID,
 		arg.Type,
@@ -102,17 +147,21 @@ func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams)
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Event{}
+	items := []ListEventsRow{}
 	for rows.Next() {
-		var i Event
+		var i ListEventsRow
 		if err := rows.Scan(
-			&i.WorkspaceID,
-			&i.ID,
-			&i.Type,
-			&i.SubjectType,
-			&i.SubjectID,
-			&i.Data,
-			&i.CreatedAt,
+			&i.Event.WorkspaceID,
+			&i.Event.ID,
+			&i.Event.Type,
+			&i.Event.SubjectType,
+			&i.Event.SubjectID,
+			&i.Event.Data,
+			&i.Event.CreatedAt,
+			&i.Event.Note,
+			&i.Event.NoteSalt,
+			&i.Event.NoteDigest,
+			&i.Seq,
 		); err != nil {
 			return nil, err
 		}

@@ -146,7 +146,7 @@ func (q *Queries) ListDecisionsByID(ctx context.Context, db DBTX, arg ListDecisi
 }
 
 const listReferralStory = `-- name: ListReferralStory :many
-SELECT workspace_id, id, type, subject_type, subject_id, data, created_at FROM events
+SELECT workspace_id, id, type, subject_type, subject_id, data, created_at, note, note_salt, note_digest FROM events
 WHERE events.workspace_id = $1
     AND events.subject_id IN (
         SELECT referrals.id FROM referrals
@@ -205,6 +205,9 @@ func (q *Queries) ListReferralStory(ctx context.Context, db DBTX, arg ListReferr
 			&i.SubjectID,
 			&i.Data,
 			&i.CreatedAt,
+			&i.Note,
+			&i.NoteSalt,
+			&i.NoteDigest,
 		); err != nil {
 			return nil, err
 		}
@@ -373,7 +376,7 @@ func (q *Queries) ListReversalsByID(ctx context.Context, db DBTX, arg ListRevers
 }
 
 const listRewardStory = `-- name: ListRewardStory :many
-SELECT workspace_id, id, type, subject_type, subject_id, data, created_at FROM events
+SELECT workspace_id, id, type, subject_type, subject_id, data, created_at, note, note_salt, note_digest FROM events
 WHERE events.workspace_id = $1
     AND events.subject_id IN (
         SELECT rewards.id FROM rewards
@@ -423,6 +426,9 @@ func (q *Queries) ListRewardStory(ctx context.Context, db DBTX, arg ListRewardSt
 			&i.SubjectID,
 			&i.Data,
 			&i.CreatedAt,
+			&i.Note,
+			&i.NoteSalt,
+			&i.NoteDigest,
 		); err != nil {
 			return nil, err
 		}

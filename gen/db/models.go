@@ -136,6 +136,26 @@ type Event struct {
 	SubjectID   uuid.UUID
 	Data        json.RawMessage
 	CreatedAt   time.Time
+	// Words of a person, apart from data because they may name somebody: erasing them leaves the chain whole.
+	Note     *string
+	NoteSalt []byte
+	// SHA-256 of note_salt and note: part of the chain, and worth nothing without the salt.
+	NoteDigest []byte
+}
+
+// One row is the end of the chain of a workspace: whoever seals holds its lock.
+type EventHead struct {
+	WorkspaceID uuid.UUID
+	Seq         int64
+	Hash        []byte
+}
+
+// One row gives an event its place in the chain of its workspace: hash is SHA-256 of the hash before it and of the event.
+type EventSeal struct {
+	WorkspaceID uuid.UUID
+	Seq         int64
+	EventID     uuid.UUID
+	Hash        []byte
 }
 
 // One row says what a unit of one currency is worth in another from a moment on, by one source: rates are added and never changed.

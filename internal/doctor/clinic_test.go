@@ -61,8 +61,11 @@ func newClinic(t *testing.T) *clinic {
 	c.signup(t, "eve", "ann")
 	c.purchase(t, "eve", "7", 3_333)
 	c.signup(t, "alice", "alice")
-	c.handReward(t, "alice", 500)
 	c.hold(t, first)
+	if _, err := c.engine.SealEvents(t.Context(), c.Store, c.scope.Workspace); err != nil {
+		t.Fatal(err)
+	}
+	c.handReward(t, "alice", 500)
 	return c
 }
 

@@ -136,6 +136,27 @@ var faults = map[string][]fault{
 	"partitions_ahead": {{`DO $$ BEGIN EXECUTE 'DROP TABLE clicks_' || to_char(now() AT TIME ZONE 'UTC' + interval '1 month', 'YYYYMM'); END $$`, "no partition"}},
 	"default_partition_empty": {{`INSERT INTO clicks SELECT workspace_id, '00000000-0000-7000-8000-000000000001', batch_id, program_id, code_id, referrer_id, classification, source,
 		consent, visitor, visitor_key, address_hash, utm, referrer_host, day, occurred_at, received_at FROM clicks LIMIT 1`, "1 clicks in the default partition"}},
+	"log_is_whole": {
+		{`UPDATE events SET data = data || '{"granted": 1}' WHERE type = 'reward.granted'`, "(changed)"},
+		{`UPDATE events SET type = 'reward.granted' WHERE id = (SELECT event_id FROM event_seals WHERE seq = 7)`, "from number 7 of"},
+		{`UPDATE events SET created_at = created_at + interval '1 microsecond' WHERE id = (SELECT event_id FROM event_seals WHERE seq = 1)`, "from number 1 of"},
+		{`UPDATE events SET note = 'never said' WHERE note IS NOT NULL`, "(changed)"},
+		{`UPDATE event_seals SET hash = sha256('x') WHERE seq = 5`, "from number 5 of"},
+		{`SET LOCAL session_replication_role = replica; DELETE FROM events WHERE id = (SELECT event_id FROM event_seals WHERE seq = 9)`, "from number 9 of"},
+		{`DELETE FROM event_seals WHERE seq = 3`, "from number 3 of"},
+		{`DELETE FROM event_seals WHERE seq > 3`, "from number 4 of"},
+		{`SET LOCAL session_replication_role = replica; DELETE FROM events WHERE id IN (SELECT event_id FROM event_seals WHERE seq > 3);
+			DELETE FROM event_seals WHERE seq > 3`, "from number 4 of"},
+		{`DELETE FROM event_heads`, "from number 1 of"},
+		{`DELETE FROM event_batches`, "(stray)"},
+		{`UPDATE event_heads SET hash = sha256('x')`, "(end)"},
+		{`INSERT INTO events SELECT workspace_id, '00000000-0000-7000-8000-000000000001', type, subject_type, subject_id, data, created_at FROM events LIMIT 1`, "(stray)"},
+		{`WITH e AS (INSERT INTO events SELECT workspace_id, '00000000-0000-7000-8000-000000000001', type, subject_type, subject_id, data, created_at FROM events LIMIT 1 RETURNING *)
+			INSERT INTO event_seals SELECT e.workspace_id, h.seq + 1, e.id, sha256('x') FROM e JOIN event_heads AS h USING (workspace_id)`, "(end)"},
+		{`SET LOCAL session_replication_role = replica; CREATE TEMPORARY TABLE pair ON COMMIT DROP AS SELECT * FROM event_seals WHERE seq IN (4, 6);
+			DELETE FROM event_seals WHERE seq IN (4, 6);
+			INSERT INTO event_seals SELECT workspace_id, 10 - seq, event_id, hash FROM pair`, "from number 4 of"},
+	},
 	"durable": {{`SET LOCAL synchronous_commit = off`, "synchronous_commit is off"}},
 }
 

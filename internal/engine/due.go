@@ -61,11 +61,11 @@ func (e *Engine) expireReferral(ctx context.Context, tx *store.Tx, s Scope, afte
 
 // Due says how much background work was done.
 type Due struct {
-	Matured, Expired int
+	Matured, Expired, Sealed int
 }
 
 // RunDue does everything that is due in a workspace, batch by batch, each in a transaction of its own. Where nothing is due, as
-// nearly always, that is one plain read.
+// nearly always, that is two plain reads.
 func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, error) {
 	var done Due
 	var last db.GetReferralToExpireRow // passed by, so that one which does not move holds up no other
@@ -99,7 +99,8 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 		}
 		more = n > 0 || next != nil
 	}
-	return done, nil
+	done.Sealed, err = e.SealEvents(ctx, st, s.Workspace) // last, with what was just written
+	return done, err
 }
 
 // MoveClock moves the clock of a test workspace forward; it stands at that time from then on. Errors: state_not_allowed in a

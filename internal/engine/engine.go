@@ -23,8 +23,11 @@ type Engine struct {
 	documents map[uuid.UUID]rules.Document
 }
 
-// New returns an engine.
+// New returns an engine. Without a log it keeps silent.
 func New(log *slog.Logger) *Engine {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	return &Engine{q: db.New(), log: log, random: rand.Reader, documents: map[uuid.UUID]rules.Document{}}
 }
 

@@ -37,7 +37,7 @@ type logged struct {
 	Reversed       int64       `json:"reversed"`
 	Taken          int64       `json:"taken"`
 	Qualifying     *uuid.UUID  `json:"qualifying_conversion_id"`
-	Note           string      `json:"note"`
+	Note           string      `json:"-"` // stored beside the data
 }
 
 // tell makes a step of an event; false for those that another step tells already.
@@ -45,6 +45,9 @@ func (n *narrator) tell(ev db.Event) (Step, bool, error) {
 	var d logged
 	if err := json.Unmarshal(ev.Data, &d); err != nil {
 		return Step{}, false, fmt.Errorf("read the data of an event: %w", err)
+	}
+	if ev.Note != nil {
+		d.Note = *ev.Note
 	}
 	s := Step{At: ev.CreatedAt.UTC(), Reason: d.Reason, Amounts: []NamedAmount{}}
 	subject, what, _ := strings.Cut(ev.Type, ".")

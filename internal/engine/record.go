@@ -5,11 +5,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/rules/chain"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
@@ -35,7 +37,8 @@ func (e *Engine) record(tx *store.Tx, s Scope) *recorder {
 	return &recorder{e: e, tx: tx, s: s, counts: map[cell]counts{}}
 }
 
-// event appends to the log. data must marshal; it holds ids, amounts, states and reasons, never anything of a person.
+// event appends to the log. data must marshal to an object; it holds ids, amounts, states and reasons, never anything of a person, but
+// for the words under "note".
 func (r *recorder) event(kind, subject string, id uuid.UUID, data any) {
 	r.events = append(r.events, event{kind, subject, id, data})
 }
@@ -88,13 +91,55 @@ func (r *recorder) flushEvents(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		data, note, err := takeNote(data)
+		if err != nil {
+			return err
+		}
+		var salt, digest []byte
+		if note != "" {
+			if salt, err = r.e.salt(); err != nil {
+				return err
+			}
+			digest = chain.NoteDigest(salt, note)
+		}
 		p.Ids = append(p.Ids, newID())
 		p.Types = append(p.Types, ev.kind)
 		p.SubjectTypes = append(p.SubjectTypes, ev.subject)
 		p.SubjectIds = append(p.SubjectIds, ev.id)
 		p.Data = append(p.Data, string(data))
+		p.Notes, p.NoteSalts, p.NoteDigests = append(p.Notes, note), append(p.NoteSalts, salt), append(p.NoteDigests, digest)
 	}
-	return r.e.q.CreateEvents(ctx, r.tx.Write(), p)
+	if err := r.e.q.CreateEvents(ctx, r.tx.Write(), p); err != nil {
+		return err
+	}
+	return r.e.q.CreateEventBatch(ctx, r.tx.Write(), db.CreateEventBatchParams{WorkspaceID: r.s.Workspace, ID: p.Ids[0], EventIds: p.Ids})
+}
+
+// takeNote takes the words of a person out of the data of an event: they are stored beside it, where they can be erased.
+func takeNote(data []byte) ([]byte, string, error) {
+	if !bytes.Contains(data, []byte(`"note":`)) {
+		return data, "", nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return nil, "", err
+	}
+	var note string
+	if raw, ok := members["note"]; ok {
+		if err := json.Unmarshal(raw, &note); err != nil {
+			return nil, "", err
+		}
+		delete(members, "note")
+	}
+	data, err := json.Marshal(members)
+	return data, note, err
+}
+
+// salt makes the random bytes without which a digest says nothing.
+func (e *Engine) salt() ([]byte, error) {
+	salt := make([]byte, 32)
+	_, err := io.ReadFull(e.random, salt)
+	return salt, err
 }
 
 func (r *recorder) flushTransfers(ctx context.Context) error {

@@ -16,10 +16,10 @@ func TestFactsAreAppendOnly(t *testing.T) {
 	t.Parallel()
 	conn := dbtest.New(t).App(t)
 	newWorld(t, conn)
-	deletable := map[string]bool{"idempotency_keys": true, "click_batches": true}
+	deletable := map[string]bool{"idempotency_keys": true, "click_batches": true, "event_batches": true}
 	appendOnly := map[string]bool{
 		"clicks": true, "signups": true, "attribution_decisions": true, "reversals": true, "churns": true, "ledger_transfers": true,
-		"events": true, "exchange_rates": true, "program_versions": true, "visitor_days": true,
+		"events": true, "event_seals": true, "event_checkpoints": true, "exchange_rates": true, "program_versions": true, "visitor_days": true,
 	}
 	for _, table := range tables(t, conn) {
 		if !deletable[table] {

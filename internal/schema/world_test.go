@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"maps"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -69,6 +70,10 @@ var worldRows = []string{
 	`INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, reward_kind, from_kind, to_kind, amount, recipe, reason, reward_id, created_at)
 	 VALUES (@w, @transfer, @a, 'USD', 'money', 'expense', 'pending', 1000, 'accrue', 'GRANTED', @reward, @now)`,
 	`INSERT INTO events (workspace_id, id, type, subject_type, subject_id, data, created_at) VALUES (@w, @event, 't', 's', @program, '{}', @now)`,
+	`INSERT INTO event_batches (workspace_id, id, event_ids) VALUES (@w, @event, ARRAY[@event::uuid])`,
+	`INSERT INTO event_seals (workspace_id, seq, event_id, hash) VALUES (@w, @seq, @event, decode(repeat('00', 32), 'hex'))`,
+	`INSERT INTO event_checkpoints (workspace_id, seq, hash) VALUES (@w, @seq, decode(repeat('00', 32), 'hex'))`,
+	`INSERT INTO event_heads (workspace_id, seq, hash) VALUES (@w, 1, decode(repeat('00', 32), 'hex'))`,
 	`INSERT INTO program_days (workspace_id, program_id, day, shard) VALUES (@w, @program, @today, 0)`,
 	`INSERT INTO referrer_days (workspace_id, participant_id, program_id, day, shard) VALUES (@w, @a, @program, @today, 0)`,
 	`INSERT INTO visitor_days (workspace_id, program_id, day, referrer_id, visitor) VALUES (@w, @program, @today, @a, '')`,
@@ -77,7 +82,7 @@ var worldRows = []string{
 // newWorld writes a world in the application's role.
 func newWorld(t *testing.T, conn *pgx.Conn) world {
 	t.Helper()
-	w := world{"now": "2026-11-01T00:00:00Z", "today": "2026-11-01"}
+	w := world{"now": "2026-11-01T00:00:00Z", "today": "2026-11-01", "seq": rand.Int64N(1<<40) + 100}
 	for _, name := range worldIDs {
 		w[name] = dbtest.ID(t)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -18,7 +19,7 @@ func (h handlers) GetEvent(ctx context.Context, req api.GetEventRequestObject) (
 	if err != nil {
 		return nil, store.OrNotFound(err, "the event")
 	}
-	e, err := toEvent(row)
+	e, err := toEvent(row.Event, row.Seq)
 	return api.GetEvent200JSONResponse{Body: e}, err
 }
 
@@ -35,10 +36,10 @@ func (h handlers) ListEvents(ctx context.Context, req api.ListEventsRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	rows, next := nextPage(ctx, rows, most, func(r db.Event) uuid.UUID { return r.ID })
+	rows, next := nextPage(ctx, rows, most, func(r db.ListEventsRow) uuid.UUID { return r.Event.ID })
 	page := api.EventPage{Data: []api.Event{}, NextCursor: next, HasMore: !next.IsNull()}
 	for _, r := range rows {
-		e, err := toEvent(r)
+		e, err := toEvent(r.Event, r.Seq)
 		if err != nil {
 			return nil, err
 		}
@@ -47,13 +48,38 @@ func (h handlers) ListEvents(ctx context.Context, req api.ListEventsRequestObjec
 	return api.ListEvents200JSONResponse{Body: page}, nil
 }
 
-func toEvent(r db.Event) (api.Event, error) {
+// VerifyEvents walks along the chain of the log.
+func (h handlers) VerifyEvents(ctx context.Context, req api.VerifyEventsRequestObject) (api.VerifyEventsResponseObject, error) {
+	ws, from := h.scope(ctx).Workspace, int64(1)
+	if req.Params.FromSeq != nil {
+		from = *req.Params.FromSeq
+	}
+	v, err := h.engine.VerifyLog(ctx, h.store.DB(ws), ws, from)
+	if err != nil {
+		return nil, err
+	}
+	out := api.EventVerification{
+		Verified: v.Fault == "", Complete: v.Complete, Sealed: v.Sealed, Unsealed: v.Unsealed, FromSeq: from, ThroughSeq: v.Seq,
+		CheckpointSeq: v.Checkpoint, Hash: hex.EncodeToString(v.Hash), FirstBrokenSeq: orNull[int64](nil),
+	}
+	if v.Fault != "" {
+		fault := api.ChainFault(v.Fault)
+		out.Reason, out.FirstBrokenSeq = &fault, orNull(&v.FirstBroken)
+	}
+	return api.VerifyEvents200JSONResponse{Body: out}, nil
+}
+
+// toEvent shows the words of a person as part of the data.
+func toEvent(r db.Event, seq *int64) (api.Event, error) {
 	data := api.EventData{}
 	if err := json.Unmarshal(r.Data, &data); err != nil {
 		return api.Event{}, fmt.Errorf("read the data of an event: %w", err)
 	}
+	if r.Note != nil {
+		data["note"] = *r.Note
+	}
 	return api.Event{
-		ID: r.ID, Type: api.EventType(r.Type), SubjectType: api.SubjectType(r.SubjectType), SubjectID: r.SubjectID, Data: data,
+		ID: r.ID, Seq: orNull(seq), Type: api.EventType(r.Type), SubjectType: api.SubjectType(r.SubjectType), SubjectID: r.SubjectID, Data: data,
 		CreatedAt: r.CreatedAt.UTC(),
 	}, nil
 }

@@ -165,7 +165,7 @@ func TestASuspendedParticipantRefersNobodyUntilItIsReinstated(t *testing.T) {
 	if got := c.events(alice); got != "participant.created participant.suspended participant.reinstated" {
 		t.Errorf("events: %s", got)
 	}
-	if n := w.number(`SELECT count(*) FROM events WHERE subject_id = $1 AND data->>'note' = $2`, alice, because.Reason); n != 2 {
+	if n := w.number(`SELECT count(*) FROM events WHERE subject_id = $1 AND note = $2`, alice, because.Reason); n != 2 {
 		t.Errorf("%d events keep the reason", n)
 	}
 }

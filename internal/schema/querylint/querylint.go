@@ -97,7 +97,7 @@ var statements = map[string]bool{"SelectStmt": true, "InsertStmt": true, "Update
 
 // functions are those that a statement may call: immutable ones, aggregates of them, and sqlc's own notation. Look the
 // volatility up in pg_proc before adding one.
-var functions = []string{"bool_or", "count", "max", "min", "sum", "unnest", "sqlc.arg", "sqlc.embed", "sqlc.narg"}
+var functions = []string{"bool_or", "cardinality", "count", "max", "min", "sum", "unnest", "sqlc.arg", "sqlc.embed", "sqlc.narg"}
 
 // clockLiterals are texts that become the time of day when they are cast.
 var clockLiterals = []string{"now", "today", "tomorrow", "yesterday"}

@@ -2118,6 +2118,11 @@ export type TrialBalance = {
 export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
 
 /**
+ * Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
+ */
+export type NullableSeq = number | null;
+
+/**
  * Details of the event, by its type. New names may be added at any time.
  */
 export type EventData = {
@@ -2129,6 +2134,7 @@ export type EventData = {
  */
 export type Event = {
     id: Id;
+    seq: NullableSeq;
     type: EventType;
     subject_type: SubjectType;
     subject_id: Id;
@@ -2143,6 +2149,50 @@ export type EventPage = {
     data: Array<Event>;
     next_cursor: NextCursor;
     has_more: HasMore;
+};
+
+/**
+ * Number in the chain of the workspace's log, counted from 1, 0 before the first one.
+ */
+export type Seq = number;
+
+/**
+ * What is wrong: an event or its hash is not what it was, an event or its place is missing, a copy of the hash differs, the chain does not end where it should, or there is an event that was never logged.
+ */
+export type ChainFault = 'changed' | 'missing' | 'checkpoint' | 'end' | 'stray';
+
+/**
+ * Whether the log is what was written.
+ */
+export type EventVerification = {
+    /**
+     * Nothing was found wrong from `from_seq` through `through_seq`, nor at the end when `complete`.
+     */
+    verified: boolean;
+    /**
+     * The walk came to the end of the chain, and everything outside of the chain was looked at too.
+     */
+    complete: boolean;
+    /**
+     * How many events are in the chain.
+     */
+    sealed: number;
+    /**
+     * How many events are written and not chained yet.
+     */
+    unsealed: number;
+    from_seq: Seq;
+    through_seq: Seq;
+    checkpoint_seq: Seq;
+    /**
+     * Hash at `through_seq`, SHA-256 in hexadecimal.
+     */
+    hash: string;
+    /**
+     * The first number that cannot be trusted, or null. What follows it cannot be verified.
+     */
+    first_broken_seq: number | null;
+    reason?: ChainFault;
 };
 
 /**
@@ -2487,6 +2537,11 @@ export type EventTypeQuery = EventType;
  * Only those about this resource.
  */
 export type SubjectIdQuery = Id;
+
+/**
+ * The first number to verify.
+ */
+export type FromSeqQuery = number;
 
 /**
  * The event.
@@ -8411,6 +8466,60 @@ export type ListEventsResponses = {
 };
 
 export type ListEventsResponse = ListEventsResponses[keyof ListEventsResponses];
+
+export type VerifyEventsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The first number to verify.
+         */
+        from_seq?: number;
+    };
+    url: '/v1/events/verification';
+};
+
+export type VerifyEventsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type VerifyEventsError = VerifyEventsErrors[keyof VerifyEventsErrors];
+
+export type VerifyEventsResponses = {
+    /**
+     * What was found.
+     */
+    200: EventVerification;
+};
+
+export type VerifyEventsResponse = VerifyEventsResponses[keyof VerifyEventsResponses];
 
 export type GetEventData = {
     body?: never;
