@@ -3,8 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-
-	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 )
 
 // Fault is one thing wrong with a document: Pointer is the JSON pointer of its place.
@@ -13,21 +11,23 @@ type Fault struct {
 	Message string
 }
 
+// adder notes a fault at a place.
+type adder func(pointer, format string, args ...any)
+
 // Validate lists every fault that a document of the right shape can still have. An empty list means it can be published.
 func (d Document) Validate() []Fault {
 	var faults []Fault
 	add := func(pointer, format string, args ...any) {
 		faults = append(faults, Fault{Pointer: pointer, Message: fmt.Sprintf(format, args...)})
 	}
-	seen := map[string]bool{}
 	for i, t := range d.Qualification.ConversionTypes {
+		at := fmt.Sprintf("/qualification/conversion_types/%d", i)
 		if reserved(t) {
-			add(fmt.Sprintf("/qualification/conversion_types/%d", i), "%q is a trigger of its own, not a conversion type", t)
+			add(at, "%q is a trigger of its own, not a conversion type", t)
 		}
-		if seen[t] {
-			add(fmt.Sprintf("/qualification/conversion_types/%d", i), "%q is named twice", t)
+		if slices.Contains(d.Qualification.ConversionTypes[:i], t) {
+			add(at, "%q is named twice", t)
 		}
-		seen[t] = true
 	}
 	keys := map[string]bool{}
 	for i, r := range d.Rewards {
@@ -37,62 +37,52 @@ func (d Document) Validate() []Fault {
 		}
 		keys[r.Key] = true
 		r.validate(at, add)
+		d.validateOccurrence(r, at, add)
+		d.validateCommission(r, at, add)
 	}
-	d.validateShare(add)
+	for i, m := range d.Milestones {
+		at := fmt.Sprintf("/milestones/%d", i)
+		if keys[m.Key] {
+			add(at+"/key", "the key %q is used twice", m.Key)
+		}
+		keys[m.Key] = true
+		validateExpiry(m.Kind, m.ExpiresAfterSeconds, at, add)
+	}
+	d.validateShares(add)
 	return faults
 }
 
-func (r RewardRule) validate(at string, add func(pointer, format string, args ...any)) {
-	for j, t := range r.Triggers {
-		if slices.Contains(r.Triggers[:j], t) {
-			add(fmt.Sprintf("%s/triggers/%d", at, j), "%q is named twice", t)
-		}
+// validateOccurrence refuses a rule that waits for a conversion that never comes.
+func (d Document) validateOccurrence(r RewardRule, at string, add adder) {
+	qualifies := func(t string) bool {
+		return t == TriggerQualified || slices.Contains(d.Qualification.ConversionTypes, t)
 	}
-	onSignup := slices.Contains(r.Triggers, TriggerSignup)
 	switch {
-	case r.Amount.Type == BasisPoints && r.Amount.Value > money.MaxBasisPoints:
-		add(at+"/amount/value", "a share is at most %d basis points", money.MaxBasisPoints)
-	case r.Amount.Type == BasisPoints && onSignup:
-		add(at+"/triggers", "a signup has no amount to take a share of")
-	}
-	if onSignup && len(r.Triggers) > 1 {
-		add(at+"/triggers", "the trigger signup stands alone in a rule")
-	}
-	if slices.Contains(r.Triggers, TriggerQualified) && len(r.Triggers) > 1 {
-		add(at+"/triggers", "the trigger qualified stands alone in a rule")
-	}
-	if onSignup && r.DurationMonths != nil {
-		add(at+"/duration_months", "a duration counts from the qualification, which a signup comes before")
-	}
-	if onSignup && r.MinimumAmount > 0 {
-		add(at+"/minimum_amount", "a signup has no amount")
+	case r.on(TriggerSignup):
+	case r.Occurrence == LaterOccurrence && r.on(TriggerQualified):
+		add(at+"/occurrence", "a referral qualifies once, and never later")
+	case r.Occurrence == FirstOccurrence && !slices.ContainsFunc(r.Triggers, qualifies):
+		add(at+"/occurrence", "no conversion of its triggers can qualify, so none is the first")
 	}
 }
 
-// validateShare refuses rules that would pay out more than the sale: the shares that one conversion can trigger at the
-// same time add up to at most a hundred per cent.
-func (d Document) validateShare(add func(pointer, format string, args ...any)) {
-	types := slices.Clone(d.Qualification.ConversionTypes)
-	for _, r := range d.Rewards {
-		for _, t := range r.Triggers {
-			if !reserved(t) {
-				types = append(types, t)
-			}
-		}
+// validateCommission refuses a share of a commission that nobody earns.
+func (d Document) validateCommission(r RewardRule, at string, add adder) {
+	if r.Amount.Type != CommissionPoints || r.Beneficiary != Upline || r.Level == nil || r.on(TriggerSignup) {
+		return // which is said of the rule alone
 	}
-	for _, t := range types {
-		qualifies := slices.Contains(d.Qualification.ConversionTypes, t)
-		var sum int64
-		for _, r := range d.Rewards {
-			pays := slices.Contains(r.Triggers, t) || qualifies && slices.Contains(r.Triggers, TriggerQualified)
-			if pays && r.Amount.Type == BasisPoints {
-				sum += r.Amount.Value
-			}
-		}
-		if sum > money.MaxBasisPoints {
-			add("/rewards", "the shares of one conversion add up to %d basis points, more than the sale", sum)
+	for _, o := range d.occasions() {
+		below := func(b RewardRule) bool { return b.level() == r.level()-1 && b.Amount.Type != Fixed && b.paysOn(o) }
+		if r.paysOn(o) && !slices.ContainsFunc(d.Rewards, below) {
+			add(at+"/amount/type", "level %d earns no share of a %s that this could be a share of", r.level()-1, o)
 			return
 		}
+	}
+}
+
+func validateExpiry(kind string, after *int64, at string, add adder) {
+	if kind == KindMoney && after != nil {
+		add(at+"/expires_after_seconds", "money is owed until it is paid")
 	}
 }
 
