@@ -93,6 +93,7 @@ const (
 	BeneficiaryParticipant Beneficiary = "participant"
 	BeneficiaryReferee     Beneficiary = "referee"
 	BeneficiaryReferrer    Beneficiary = "referrer"
+	BeneficiaryUpline      Beneficiary = "upline"
 )
 
 // Valid indicates whether the value is a known member of the Beneficiary enum.
@@ -103,6 +104,8 @@ func (e Beneficiary) Valid() bool {
 	case BeneficiaryReferee:
 		return true
 	case BeneficiaryReferrer:
+		return true
+	case BeneficiaryUpline:
 		return true
 	default:
 		return false
@@ -443,6 +446,7 @@ const (
 	EventTypeRewardHeld              EventType = "reward.held"
 	EventTypeRewardReinstated        EventType = "reward.reinstated"
 	EventTypeRewardReleased          EventType = "reward.released"
+	EventTypeRewardRerated           EventType = "reward.rerated"
 	EventTypeRewardReversed          EventType = "reward.reversed"
 	EventTypeSignupRecorded          EventType = "signup.recorded"
 	EventTypeWorkspaceCreated        EventType = "workspace.created"
@@ -544,6 +548,8 @@ func (e EventType) Valid() bool {
 	case EventTypeRewardReinstated:
 		return true
 	case EventTypeRewardReleased:
+		return true
+	case EventTypeRewardRerated:
 		return true
 	case EventTypeRewardReversed:
 		return true
@@ -1610,7 +1616,7 @@ type BalanceList struct {
 // BatchIndex Position of the item in the request, from 0.
 type BatchIndex = int64
 
-// Beneficiary In which role the participant gets it. A manual reward goes to a participant outside any referral.
+// Beneficiary In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
 type Beneficiary string
 
 // Budget The most that the program grants, over all rules and beneficiaries, or null for no budget.
@@ -1666,6 +1672,9 @@ type CapAmount = int64
 
 // CapPeriod A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
 type CapPeriod string
+
+// CappedAmount What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+type CappedAmount = int64
 
 // CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
 type CeilingBasisPoints = int64
@@ -3508,8 +3517,11 @@ type Reward struct {
 	// AvailableAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	AvailableAt Timestamp `json:"available_at"`
 
-	// Beneficiary In which role the participant gets it. A manual reward goes to a participant outside any referral.
+	// Beneficiary In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
 	Beneficiary Beneficiary `json:"beneficiary"`
+
+	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+	Capped CappedAmount `json:"capped"`
 
 	// ConversionID Identifier of the related resource, or null when there is none.
 	ConversionID nullable.Nullable[NullableID] `json:"conversion_id"`
@@ -3528,6 +3540,9 @@ type Reward struct {
 
 	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 	Kind RewardKind `json:"kind"`
+
+	// Level Distance from the referee in the tree, 1 for the referrer; 0 for the referee and for a manual reward.
+	Level RewardLevel `json:"level"`
 
 	// Net Amount in minor units of its currency, zero included.
 	Net AmountOrZero `json:"net"`
@@ -3556,6 +3571,9 @@ type Reward struct {
 	// State Where a reward stands. A paid reward keeps its state while `reversed` grows.
 	State RewardState `json:"state"`
 
+	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
+	Tier RewardTier `json:"tier"`
+
 	// Version Version of the row, raised by each change. Its quoted form is the ETag.
 	Version Version `json:"version"`
 }
@@ -3580,6 +3598,9 @@ type RewardGroups = []GroupName
 
 // RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 type RewardKind string
+
+// RewardLevel Distance from the referee in the tree, 1 for the referrer; 0 for the referee and for a manual reward.
+type RewardLevel = int64
 
 // RewardList Rewards.
 type RewardList = []Reward
@@ -3658,6 +3679,9 @@ type RewardRules = []RewardRule
 
 // RewardState Where a reward stands. A paid reward keeps its state while `reversed` grows.
 type RewardState string
+
+// RewardTier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
+type RewardTier = int64
 
 // RewardTrigger What the reward is for: `signup` (an attributed signup), `qualified` (the referral qualified, once), or a conversion type (each conversion of that type from the qualifying one on).
 type RewardTrigger = string

@@ -52,10 +52,10 @@ func (q *Queries) CreateChurn(ctx context.Context, db DBTX, arg CreateChurnParam
 const createConversion = `-- name: CreateConversion :exec
 INSERT INTO conversions (
     workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state,
-    reason, fingerprint, metadata, version, occurred_at, received_at
+    reason, fingerprint, metadata, upline, version, occurred_at, received_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $12, $13, $14, $15, 1, $16, $17
+    $11, $12, $13, $14, $15, $16, 1, $17, $18
 )
 `
 
@@ -75,6 +75,7 @@ type CreateConversionParams struct {
 	Reason         reason.Code
 	Fingerprint    []byte
 	Metadata       json.RawMessage
+	Upline         json.RawMessage
 	OccurredAt     time.Time
 	ReceivedAt     time.Time
 }
@@ -96,6 +97,7 @@ func (q *Queries) CreateConversion(ctx context.Context, db DBTX, arg CreateConve
 		arg.Reason,
 		arg.Fingerprint,
 		arg.Metadata,
+		arg.Upline,
 		arg.OccurredAt,
 		arg.ReceivedAt,
 	)
@@ -185,7 +187,7 @@ func (q *Queries) GetChurnByReference(ctx context.Context, db DBTX, arg GetChurn
 }
 
 const getConversion = `-- name: GetConversion :one
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at FROM conversions WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline FROM conversions WHERE workspace_id = $1 AND id = $2
 `
 
 type GetConversionParams struct {
@@ -215,12 +217,13 @@ func (q *Queries) GetConversion(ctx context.Context, db DBTX, arg GetConversionP
 		&i.Version,
 		&i.OccurredAt,
 		&i.ReceivedAt,
+		&i.Upline,
 	)
 	return i, err
 }
 
 const getConversionByReference = `-- name: GetConversionByReference :one
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at FROM conversions
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline FROM conversions
 WHERE workspace_id = $1 AND source = $2 AND external_id = $3 AND type = $4
 `
 
@@ -258,12 +261,13 @@ func (q *Queries) GetConversionByReference(ctx context.Context, db DBTX, arg Get
 		&i.Version,
 		&i.OccurredAt,
 		&i.ReceivedAt,
+		&i.Upline,
 	)
 	return i, err
 }
 
 const getConversionWithReferee = `-- name: GetConversionWithReferee :one
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, participants.external_id AS referee_external_id
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, participants.external_id AS referee_external_id
 FROM conversions
 JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
 WHERE conversions.workspace_id = $1 AND participants.workspace_id = $1 AND conversions.id = $2
@@ -301,6 +305,7 @@ func (q *Queries) GetConversionWithReferee(ctx context.Context, db DBTX, arg Get
 		&i.Conversion.Version,
 		&i.Conversion.OccurredAt,
 		&i.Conversion.ReceivedAt,
+		&i.Conversion.Upline,
 		&i.RefereeExternalID,
 	)
 	return i, err
@@ -401,7 +406,7 @@ func (q *Queries) GetReversalByReference(ctx context.Context, db DBTX, arg GetRe
 }
 
 const listConversions = `-- name: ListConversions :many
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, participants.external_id AS referee_external_id
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, participants.external_id AS referee_external_id
 FROM conversions
 JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
 WHERE conversions.workspace_id = $1
@@ -466,6 +471,7 @@ func (q *Queries) ListConversions(ctx context.Context, db DBTX, arg ListConversi
 			&i.Conversion.Version,
 			&i.Conversion.OccurredAt,
 			&i.Conversion.ReceivedAt,
+			&i.Conversion.Upline,
 			&i.RefereeExternalID,
 		); err != nil {
 			return nil, err
@@ -479,7 +485,7 @@ func (q *Queries) ListConversions(ctx context.Context, db DBTX, arg ListConversi
 }
 
 const listConversionsByReference = `-- name: ListConversionsByReference :many
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at FROM conversions
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline FROM conversions
 JOIN (
     SELECT unnest($1::text[]) AS source, unnest($2::text[]) AS external_id, unnest($3::text[]) AS type
 ) AS named ON named.source = conversions.source AND named.external_id = conversions.external_id AND named.type = conversions.type
@@ -527,6 +533,7 @@ func (q *Queries) ListConversionsByReference(ctx context.Context, db DBTX, arg L
 			&i.Version,
 			&i.OccurredAt,
 			&i.ReceivedAt,
+			&i.Upline,
 		); err != nil {
 			return nil, err
 		}
@@ -587,7 +594,7 @@ func (q *Queries) ListRefereeChurns(ctx context.Context, db DBTX, arg ListRefere
 }
 
 const listRefereeConversionsForUpdate = `-- name: ListRefereeConversionsForUpdate :many
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at FROM conversions
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline FROM conversions
 WHERE conversions.workspace_id = $1
     AND conversions.program_id = $2
     AND conversions.referee_id = (
@@ -633,6 +640,7 @@ func (q *Queries) ListRefereeConversionsForUpdate(ctx context.Context, db DBTX, 
 			&i.Version,
 			&i.OccurredAt,
 			&i.ReceivedAt,
+			&i.Upline,
 		); err != nil {
 			return nil, err
 		}
@@ -894,8 +902,9 @@ SET
     reversed_amount = $2,
     state = $3,
     reason = $4,
+    upline = $5,
     version = version + 1
-WHERE workspace_id = $5 AND id = $6 AND state = $7 AND version = $8
+WHERE workspace_id = $6 AND id = $7 AND state = $8 AND version = $9
 `
 
 type MoveConversionParams struct {
@@ -903,6 +912,7 @@ type MoveConversionParams struct {
 	ReversedAmount int64
 	ToState        state.Conversion
 	Reason         reason.Code
+	Upline         json.RawMessage
 	WorkspaceID    uuid.UUID
 	ID             uuid.UUID
 	FromState      state.Conversion
@@ -915,6 +925,7 @@ func (q *Queries) MoveConversion(ctx context.Context, db DBTX, arg MoveConversio
 		arg.ReversedAmount,
 		arg.ToState,
 		arg.Reason,
+		arg.Upline,
 		arg.WorkspaceID,
 		arg.ID,
 		arg.FromState,

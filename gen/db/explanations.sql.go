@@ -52,7 +52,7 @@ func (q *Queries) ListChurnsByID(ctx context.Context, db DBTX, arg ListChurnsByI
 }
 
 const listConversionsByID = `-- name: ListConversionsByID :many
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at FROM conversions WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline FROM conversions WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 `
 
 type ListConversionsByIDParams struct {
@@ -88,6 +88,7 @@ func (q *Queries) ListConversionsByID(ctx context.Context, db DBTX, arg ListConv
 			&i.Version,
 			&i.OccurredAt,
 			&i.ReceivedAt,
+			&i.Upline,
 		); err != nil {
 			return nil, err
 		}
@@ -441,7 +442,7 @@ func (q *Queries) ListRewardStory(ctx context.Context, db DBTX, arg ListRewardSt
 }
 
 const listRewardsByID = `-- name: ListRewardsByID :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at FROM rewards WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 `
 
 type ListRewardsByIDParams struct {
@@ -482,6 +483,10 @@ func (q *Queries) ListRewardsByID(ctx context.Context, db DBTX, arg ListRewardsB
 			&i.AvailableAt,
 			&i.Version,
 			&i.CreatedAt,
+			&i.Tier,
+			&i.AmountType,
+			&i.AmountValue,
+			&i.Limits,
 		); err != nil {
 			return nil, err
 		}

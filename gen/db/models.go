@@ -125,6 +125,8 @@ type Conversion struct {
 	Version        int64
 	OccurredAt     time.Time
 	ReceivedAt     time.Time
+	// The ancestors of the referrer when the conversion occurred, nearest first: [{"participant_id", "eligible", "group"}].
+	Upline json.RawMessage
 }
 
 // One row is a transition of anything, written in its transaction: the log is append-only.
@@ -266,6 +268,17 @@ type Referral struct {
 	EndedAt *time.Time
 }
 
+// One row is what a referrer has reached in a program in a month of its time zone: tiers and milestones sum these rows.
+type ReferrerMonth struct {
+	WorkspaceID   uuid.UUID
+	ParticipantID uuid.UUID
+	ProgramID     uuid.UUID
+	Month         time.Time
+	Qualified     int64
+	Conversions   int64
+	Revenue       int64
+}
+
 // One row is an undo of a conversion, or a dispute won that undoes a chargeback: it may arrive before its conversion.
 type Reversal struct {
 	WorkspaceID          uuid.UUID
@@ -310,6 +323,24 @@ type Reward struct {
 	AvailableAt      time.Time
 	Version          int64
 	CreatedAt        time.Time
+	Tier             int32
+	AmountType       *string
+	// What the reward was rated by, with amount_type: it stays the rate of every reversal.
+	AmountValue *int64
+	// The rows of reward_limits that hold what is left of the reward, as name/period.
+	Limits []string
+}
+
+// One row counts what is granted under a cap or a budget in a period, net of what was taken back, or is only locked by those who decide by what a referrer has reached.
+type RewardLimit struct {
+	WorkspaceID uuid.UUID
+	ProgramID   uuid.UUID
+	// The beneficiary, or the zero id for the budget of the program.
+	ParticipantID uuid.UUID
+	Name          string
+	Period        time.Time
+	Used          int64
+	Ceiling       int64
 }
 
 // One row is the fact that a referee joined a program.
@@ -323,6 +354,19 @@ type Signup struct {
 	Metadata    json.RawMessage
 	OccurredAt  time.Time
 	ReceivedAt  time.Time
+}
+
+// One row is a period after which the rewards of one rule and beneficiary are rated again: due at close_at, and again when what was reached in it changes.
+type TierPeriod struct {
+	WorkspaceID   uuid.UUID
+	ProgramID     uuid.UUID
+	ParticipantID uuid.UUID
+	RuleKey       string
+	StartsOn      time.Time
+	EndsOn        time.Time
+	CloseAt       time.Time
+	ClosedAt      *time.Time
+	Version       int64
 }
 
 // One row is a fact that arrived before the one it belongs to, and what became of it.

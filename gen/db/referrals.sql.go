@@ -161,6 +161,10 @@ SELECT (
         SELECT 1 FROM referrals
         WHERE referrals.workspace_id = $1 AND referrals.state = 'attributed' AND referrals.qualify_by <= $2
     )
+    OR EXISTS (
+        SELECT 1 FROM tier_periods
+        WHERE tier_periods.workspace_id = $1 AND tier_periods.closed_at IS NULL AND tier_periods.close_at <= $2
+    )
 )::boolean
 `
 
@@ -169,7 +173,7 @@ type HasDueWorkParams struct {
 	Now         time.Time
 }
 
-// Whether a reward or a referral waits for its date to be acted upon: a plain read, which locks nothing.
+// Whether a reward, a referral or a period of tiers waits for its date to be acted upon: a plain read, which locks nothing.
 func (q *Queries) HasDueWork(ctx context.Context, db DBTX, arg HasDueWorkParams) (bool, error) {
 	row := db.QueryRow(ctx, hasDueWork, arg.WorkspaceID, arg.Now)
 	var column_1 bool

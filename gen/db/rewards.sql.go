@@ -17,12 +17,12 @@ import (
 const createReward = `-- name: CreateReward :exec
 INSERT INTO rewards (
     workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id,
-    rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version,
-    created_at
+    rule_key, beneficiary, level, tier, amount_type, amount_value, kind, currency, granted, reversed, capped, limits, state, reason,
+    note, available_at, version, created_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 1,
-    $22
+    $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+    $23, $24, $25, 1, $26
 )
 `
 
@@ -39,11 +39,15 @@ type CreateRewardParams struct {
 	RuleKey          string
 	Beneficiary      string
 	Level            int32
+	Tier             int32
+	AmountType       *string
+	AmountValue      *int64
 	Kind             string
 	Currency         string
 	Granted          int64
 	Reversed         int64
 	Capped           int64
+	Limits           []string
 	State            state.Reward
 	Reason           reason.Code
 	Note             *string
@@ -65,11 +69,15 @@ func (q *Queries) CreateReward(ctx context.Context, db DBTX, arg CreateRewardPar
 		arg.RuleKey,
 		arg.Beneficiary,
 		arg.Level,
+		arg.Tier,
+		arg.AmountType,
+		arg.AmountValue,
 		arg.Kind,
 		arg.Currency,
 		arg.Granted,
 		arg.Reversed,
 		arg.Capped,
+		arg.Limits,
 		arg.State,
 		arg.Reason,
 		arg.Note,
@@ -80,7 +88,7 @@ func (q *Queries) CreateReward(ctx context.Context, db DBTX, arg CreateRewardPar
 }
 
 const getManualReward = `-- name: GetManualReward :one
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at FROM rewards WHERE workspace_id = $1 AND cause_id = $2 AND cause_kind = 'manual'
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards WHERE workspace_id = $1 AND cause_id = $2 AND cause_kind = 'manual'
 `
 
 type GetManualRewardParams struct {
@@ -115,12 +123,16 @@ func (q *Queries) GetManualReward(ctx context.Context, db DBTX, arg GetManualRew
 		&i.AvailableAt,
 		&i.Version,
 		&i.CreatedAt,
+		&i.Tier,
+		&i.AmountType,
+		&i.AmountValue,
+		&i.Limits,
 	)
 	return i, err
 }
 
 const getReward = `-- name: GetReward :one
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at FROM rewards WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards WHERE workspace_id = $1 AND id = $2
 `
 
 type GetRewardParams struct {
@@ -155,12 +167,16 @@ func (q *Queries) GetReward(ctx context.Context, db DBTX, arg GetRewardParams) (
 		&i.AvailableAt,
 		&i.Version,
 		&i.CreatedAt,
+		&i.Tier,
+		&i.AmountType,
+		&i.AmountValue,
+		&i.Limits,
 	)
 	return i, err
 }
 
 const getRewardForUpdate = `-- name: GetRewardForUpdate :one
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at FROM rewards WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type GetRewardForUpdateParams struct {
@@ -195,12 +211,16 @@ func (q *Queries) GetRewardForUpdate(ctx context.Context, db DBTX, arg GetReward
 		&i.AvailableAt,
 		&i.Version,
 		&i.CreatedAt,
+		&i.Tier,
+		&i.AmountType,
+		&i.AmountValue,
+		&i.Limits,
 	)
 	return i, err
 }
 
 const listRefereeRewardsForUpdate = `-- name: ListRefereeRewardsForUpdate :many
-SELECT rewards.workspace_id, rewards.id, rewards.program_id, rewards.program_version_id, rewards.referral_id, rewards.conversion_id, rewards.participant_id, rewards.cause_kind, rewards.cause_id, rewards.rule_key, rewards.beneficiary, rewards.level, rewards.kind, rewards.currency, rewards.granted, rewards.reversed, rewards.capped, rewards.state, rewards.reason, rewards.note, rewards.available_at, rewards.version, rewards.created_at
+SELECT rewards.workspace_id, rewards.id, rewards.program_id, rewards.program_version_id, rewards.referral_id, rewards.conversion_id, rewards.participant_id, rewards.cause_kind, rewards.cause_id, rewards.rule_key, rewards.beneficiary, rewards.level, rewards.kind, rewards.currency, rewards.granted, rewards.reversed, rewards.capped, rewards.state, rewards.reason, rewards.note, rewards.available_at, rewards.version, rewards.created_at, rewards.tier, rewards.amount_type, rewards.amount_value, rewards.limits
 FROM rewards
 JOIN referrals ON referrals.workspace_id = rewards.workspace_id AND referrals.id = rewards.referral_id
 JOIN participants ON participants.workspace_id = referrals.workspace_id AND participants.id = referrals.referee_id
@@ -253,6 +273,10 @@ func (q *Queries) ListRefereeRewardsForUpdate(ctx context.Context, db DBTX, arg 
 			&i.AvailableAt,
 			&i.Version,
 			&i.CreatedAt,
+			&i.Tier,
+			&i.AmountType,
+			&i.AmountValue,
+			&i.Limits,
 		); err != nil {
 			return nil, err
 		}
@@ -265,7 +289,7 @@ func (q *Queries) ListRefereeRewardsForUpdate(ctx context.Context, db DBTX, arg 
 }
 
 const listRewards = `-- name: ListRewards :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at FROM rewards
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards
 WHERE workspace_id = $1
     AND ($2::uuid IS NULL OR program_id = $2)
     AND ($3::uuid IS NULL OR participant_id = $3)
@@ -330,6 +354,10 @@ func (q *Queries) ListRewards(ctx context.Context, db DBTX, arg ListRewardsParam
 			&i.AvailableAt,
 			&i.Version,
 			&i.CreatedAt,
+			&i.Tier,
+			&i.AmountType,
+			&i.AmountValue,
+			&i.Limits,
 		); err != nil {
 			return nil, err
 		}
@@ -342,7 +370,7 @@ func (q *Queries) ListRewards(ctx context.Context, db DBTX, arg ListRewardsParam
 }
 
 const listRewardsToMature = `-- name: ListRewardsToMature :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at FROM rewards
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards
 WHERE workspace_id = $1 AND state = 'pending' AND available_at <= $2
 ORDER BY available_at
 LIMIT $3
@@ -388,6 +416,10 @@ func (q *Queries) ListRewardsToMature(ctx context.Context, db DBTX, arg ListRewa
 			&i.AvailableAt,
 			&i.Version,
 			&i.CreatedAt,
+			&i.Tier,
+			&i.AmountType,
+			&i.AmountValue,
+			&i.Limits,
 		); err != nil {
 			return nil, err
 		}
@@ -400,7 +432,7 @@ func (q *Queries) ListRewardsToMature(ctx context.Context, db DBTX, arg ListRewa
 }
 
 const listUnpaidManualRewardsForUpdate = `-- name: ListUnpaidManualRewardsForUpdate :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at FROM rewards
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards
 WHERE workspace_id = $1
     AND participant_id = $2
     AND referral_id IS NULL
@@ -448,6 +480,10 @@ func (q *Queries) ListUnpaidManualRewardsForUpdate(ctx context.Context, db DBTX,
 			&i.AvailableAt,
 			&i.Version,
 			&i.CreatedAt,
+			&i.Tier,
+			&i.AmountType,
+			&i.AmountValue,
+			&i.Limits,
 		); err != nil {
 			return nil, err
 		}
@@ -461,13 +497,19 @@ func (q *Queries) ListUnpaidManualRewardsForUpdate(ctx context.Context, db DBTX,
 
 const moveReward = `-- name: MoveReward :exec
 UPDATE rewards
-SET state = $1, reversed = $2, reason = $3, note = $4, version = version + 1
-WHERE workspace_id = $5 AND id = $6 AND state = $7 AND version = $8
+SET
+    state = $1, reversed = $2, capped = $3, tier = $4, amount_type = $5, amount_value = $6,
+    reason = $7, note = $8, version = version + 1
+WHERE workspace_id = $9 AND id = $10 AND state = $11 AND version = $12
 `
 
 type MoveRewardParams struct {
 	ToState     state.Reward
 	Reversed    int64
+	Capped      int64
+	Tier        int32
+	AmountType  *string
+	AmountValue *int64
 	Reason      reason.Code
 	Note        *string
 	WorkspaceID uuid.UUID
@@ -480,6 +522,10 @@ func (q *Queries) MoveReward(ctx context.Context, db DBTX, arg MoveRewardParams)
 	_, err := db.Exec(ctx, moveReward,
 		arg.ToState,
 		arg.Reversed,
+		arg.Capped,
+		arg.Tier,
+		arg.AmountType,
+		arg.AmountValue,
 		arg.Reason,
 		arg.Note,
 		arg.WorkspaceID,

@@ -110,6 +110,16 @@ var faults = map[string][]fault{
 		{`UPDATE program_participants SET codes = codes + 1`, "counts 2 codes"},
 		{`DELETE FROM program_participants`, "counts 0 codes"},
 	},
+	"limits_equal_rewards": {
+		{`UPDATE rewards SET limits = '{budget:lifetime/1970-01-01}'`, "holds 0, its rewards make"},
+		{`INSERT INTO reward_limits SELECT workspace_id, program_id, participant_id, 'cap:x:month', '2026-01-01', 1, 1 FROM rewards LIMIT 1`, "holds 1, its rewards make 0"},
+	},
+	"referrer_months_equal_facts": {
+		{`UPDATE referrer_months SET qualified = qualified + 1`, " qualified "},
+		{`UPDATE referrer_months SET conversions = conversions + 1`, " conversions "},
+		{`UPDATE referrer_months SET revenue = revenue - 1`, " revenue "},
+		{`DELETE FROM referrer_months`, " has 0 "},
+	},
 	"program_days_equal_facts":  counterFaults("program_days"),
 	"referrer_days_equal_facts": counterFaults("referrer_days"),
 	"visitor_days_equal_clicks": {

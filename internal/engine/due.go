@@ -61,7 +61,7 @@ func (e *Engine) expireReferral(ctx context.Context, tx *store.Tx, s Scope, afte
 
 // Due says how much background work was done.
 type Due struct {
-	Matured, Expired, Sealed int
+	Matured, Expired, Rated, Sealed int
 }
 
 // RunDue does everything that is due in a workspace, batch by batch, each in a transaction of its own. Where nothing is due, as
@@ -73,6 +73,7 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 	if err != nil {
 		return done, err
 	}
+	dueNow := more
 	for more {
 		var n int
 		var next *db.GetReferralToExpireRow
@@ -98,6 +99,11 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 			last = *next
 		}
 		more = n > 0 || next != nil
+	}
+	if dueNow {
+		if done.Rated, err = e.closeTierPeriods(ctx, st, s); err != nil {
+			return done, err
+		}
 	}
 	done.Sealed, err = e.SealEvents(ctx, st, s.Workspace) // last, with what was just written
 	return done, err

@@ -25,6 +25,11 @@ type recorder struct {
 	counts    map[cell]counts
 	events    []event
 	made      []db.Referral // by this transaction, which the database does not show before its end
+
+	limits map[limitKey]int64 // what locked limits held
+	used   map[limitKey]int64 // what this transaction adds to limits
+	stored map[monthCell]progress
+	months map[monthCell]progress // what this transaction adds to what referrers have reached
 }
 
 type event struct {
@@ -34,7 +39,10 @@ type event struct {
 }
 
 func (e *Engine) record(tx *store.Tx, s Scope) *recorder {
-	return &recorder{e: e, tx: tx, s: s, counts: map[cell]counts{}}
+	return &recorder{
+		e: e, tx: tx, s: s, counts: map[cell]counts{}, limits: map[limitKey]int64{}, used: map[limitKey]int64{},
+		stored: map[monthCell]progress{}, months: map[monthCell]progress{},
+	}
 }
 
 // event appends to the log. data must marshal to an object; it holds ids, amounts, states and reasons, never anything of a person, but
@@ -69,7 +77,13 @@ func (r *recorder) transfer(w db.Reward, recipe, from, to string, amount int64, 
 
 // flush queues everything, after the rows that it refers to.
 func (r *recorder) flush(ctx context.Context) error {
+	if err := r.flushLimits(ctx); err != nil {
+		return err
+	}
 	if err := r.flushAccounts(ctx); err != nil {
+		return err
+	}
+	if err := r.flushMonths(ctx); err != nil {
 		return err
 	}
 	if err := r.flushTransfers(ctx); err != nil {

@@ -18,13 +18,17 @@ import (
 type before struct {
 	conversions map[uuid.UUID]db.Conversion
 	counts      map[cell]counts
+	reached     map[uuid.UUID]map[monthCell]progress // by referral
 }
 
 // mark remembers a history as it is stored. Call it after loading and before adding facts.
 func (h *history) mark() before {
-	b := before{conversions: map[uuid.UUID]db.Conversion{}, counts: map[cell]counts{}}
+	b := before{conversions: map[uuid.UUID]db.Conversion{}, counts: map[cell]counts{}, reached: map[uuid.UUID]map[monthCell]progress{}}
 	for _, c := range h.conversions {
 		b.conversions[c.ID] = c
+	}
+	for _, ref := range h.referrals {
+		b.reached[ref.ID] = h.reached(ref)
 	}
 	h.tally(-1, b.counts)
 	return b
@@ -34,9 +38,14 @@ func (h *history) mark() before {
 // conversions (version 0) are inserted in their final state.
 func (r *recorder) settle(ctx context.Context, h *history, b before) error {
 	h.match()
+	if err := r.resolveUplines(ctx, h); err != nil {
+		return err
+	}
+	facts := make([]settlement.Facts, len(h.referrals))
 	outcomes := make([]settlement.Outcome, len(h.referrals))
 	for i := range h.referrals {
-		outcomes[i] = settlement.Settle(h.facts(&h.referrals[i], r.s))
+		facts[i] = h.facts(&h.referrals[i], r.s)
+		outcomes[i] = settlement.Settle(facts[i])
 		h.applyVerdicts(outcomes[i].Conversions)
 	}
 	if err := r.writeConversions(ctx, h, b); err != nil {
@@ -47,7 +56,7 @@ func (r *recorder) settle(ctx context.Context, h *history, b before) error {
 			return err
 		}
 	}
-	if err := r.payDues(ctx, h, outcomes); err != nil {
+	if err := r.payWithin(ctx, h, b, facts, outcomes); err != nil {
 		return err
 	}
 	if err := r.closeWaiting(ctx, h); err != nil {
@@ -99,6 +108,7 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 	f := settlement.Facts{
 		ReferralID: r.ID.String(), Stored: r.State, StoredReason: r.Reason, SignupAt: r.AttributedAt, QualifyBy: r.QualifyBy,
 		HonoredUntil: h.honoredUntil(), Zone: h.zone, Rules: h.documents[r.ProgramVersionID], Now: s.Now,
+		ReferrerID: r.ReferrerID.String(), RefereeID: r.RefereeID.String(), Rated: h.rated,
 	}
 	for i := range h.conversions {
 		c := &h.conversions[i]
@@ -107,7 +117,7 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 		}
 		f.Conversions = append(f.Conversions, settlement.Conversion{
 			ID: c.ID.String(), Key: c.Source + "\x00" + c.ExternalID + "\x00" + c.Type, Type: c.Type, Amount: c.Amount,
-			Reversals: h.reversalsOf(*c), OccurredAt: c.OccurredAt, Stored: c.State,
+			Reversals: h.reversalsOf(*c), OccurredAt: c.OccurredAt, Stored: c.State, Upline: upline(c.Upline),
 		})
 	}
 	for _, c := range h.churns {
@@ -162,7 +172,8 @@ func (r *recorder) writeConversions(ctx context.Context, h *history, b before) e
 			if err := r.createConversion(ctx, c); err != nil {
 				return err
 			}
-		case old.State != c.State || old.Reason != c.Reason || old.ReversedAmount != c.ReversedAmount || !same(old.ReferralID, c.ReferralID):
+		case old.State != c.State || old.Reason != c.Reason || old.ReversedAmount != c.ReversedAmount || !same(old.ReferralID, c.ReferralID) ||
+			!bytes.Equal(old.Upline, c.Upline):
 			if err := r.moveConversion(ctx, old, c); err != nil {
 				return err
 			}
@@ -177,7 +188,7 @@ func (r *recorder) createConversion(ctx context.Context, c *db.Conversion) error
 	return r.e.q.CreateConversion(ctx, r.tx.Write(), db.CreateConversionParams{
 		WorkspaceID: r.s.Workspace, ID: c.ID, ProgramID: c.ProgramID, RefereeID: c.RefereeID, ReferralID: c.ReferralID,
 		Source: c.Source, ExternalID: c.ExternalID, Type: c.Type, Amount: c.Amount, Currency: c.Currency,
-		ReversedAmount: c.ReversedAmount, State: c.State, Reason: c.Reason, Fingerprint: c.Fingerprint, Metadata: c.Metadata,
+		ReversedAmount: c.ReversedAmount, State: c.State, Reason: c.Reason, Fingerprint: c.Fingerprint, Metadata: c.Metadata, Upline: c.Upline,
 		OccurredAt: c.OccurredAt, ReceivedAt: c.ReceivedAt,
 	})
 }
@@ -193,7 +204,7 @@ func (r *recorder) moveConversion(ctx context.Context, old db.Conversion, c *db.
 	}
 	err := r.e.q.MoveConversion(ctx, r.tx.Guard(), db.MoveConversionParams{
 		WorkspaceID: r.s.Workspace, ID: c.ID, ReferralID: c.ReferralID, ReversedAmount: c.ReversedAmount, ToState: c.State,
-		Reason: c.Reason, FromState: old.State, Version: old.Version,
+		Reason: c.Reason, Upline: c.Upline, FromState: old.State, Version: old.Version,
 	})
 	c.Version = old.Version + 1
 	return err

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
@@ -18,45 +19,36 @@ type rewardKey struct {
 	cause       uuid.UUID
 	rule        string
 	participant uuid.UUID
+	level       int32
+}
+
+func keyOf(due settlement.Due) rewardKey {
+	return rewardKey{uuid.MustParse(due.CauseID), due.Rule.Key, uuid.MustParse(due.ParticipantID), int32(due.Level)}
+}
+
+func keyOfReward(w db.Reward) rewardKey {
+	return rewardKey{w.CauseID, w.RuleKey, w.ParticipantID, w.Level}
 }
 
 // payDues brings every reward of the history to what its referral owes: it grants what is missing, takes back what is not
 // owed any more, and gives back what is owed again.
 func (r *recorder) payDues(ctx context.Context, h *history, outcomes []settlement.Outcome) error {
-	stored := map[rewardKey]int{}
-	for i, w := range h.rewards {
-		stored[rewardKey{w.CauseID, w.RuleKey, w.ParticipantID}] = i
-	}
+	stored := h.recorded()
 	owed := map[rewardKey]bool{}
 	for i, o := range outcomes {
 		ref := h.referrals[i]
 		for _, due := range o.Rewards {
-			k := keyOf(ref, due)
-			if ref.State == state.ReferralSuperseded && owed[k] {
+			if ref.State == state.ReferralSuperseded && owed[keyOf(due)] {
 				continue
 			}
-			owed[k] = true
-			at, known := stored[k]
-			var err error
-			switch {
-			case known:
-				w := &h.rewards[at]
-				reversed := w.Granted - due.Net
-				if barred(ref) && due.Rule.Beneficiary == rules.Referrer && w.State != state.RewardPaid {
-					reversed = max(reversed, w.Reversed)
-				}
-				err = r.adjust(ctx, w, reversed, due.Reason)
-			case due.Net > 0 && isOpen(ref.State) && (isLive(ref.State) || due.ConversionID == ""):
-				err = r.grant(ctx, h, ref, due, k)
-			}
-			if err != nil {
+			if err := r.pay(ctx, h, ref, due, stored, owed); err != nil {
 				return err
 			}
 		}
 	}
 	for i := range h.rewards {
 		w := &h.rewards[i]
-		if owed[rewardKey{w.CauseID, w.RuleKey, w.ParticipantID}] {
+		if owed[keyOfReward(*w)] {
 			continue
 		}
 		if err := r.adjust(ctx, w, w.Granted, h.whyNotOwed(*w)); err != nil {
@@ -66,6 +58,53 @@ func (r *recorder) payDues(ctx context.Context, h *history, outcomes []settlemen
 	return r.grantUndone(ctx, h, outcomes)
 }
 
+// pay brings the reward of a due to what it owes. What a better tier adds to a reward is a reward of its own, caused by the first, since
+// that may be paid already; taking back begins with the last.
+func (r *recorder) pay(
+	ctx context.Context, h *history, ref db.Referral, due settlement.Due, stored map[rewardKey]int, owed map[rewardKey]bool,
+) error {
+	cause := "" // of what a better tier adds
+	for {
+		k := keyOf(due)
+		owed[k] = true
+		at, known := stored[k]
+		if !known {
+			if (due.Net > 0 || due.Denied) && isOpen(ref.State) && (isLive(ref.State) || due.ConversionID == "") {
+				return r.grant(ctx, h, ref, due, cause)
+			}
+			return nil
+		}
+		w := &h.rewards[at]
+		reversed := w.Granted - netOf(*w, due)
+		if reversed < w.Reversed {
+			reversed = r.restorable(w, h.boundsOf(h.rulesOf(ref, due), due), reversed)
+		}
+		if barred(ref) && due.Rule.Beneficiary == rules.Referrer && w.State != state.RewardPaid {
+			reversed = max(reversed, w.Reversed)
+		}
+		why := due.Reason
+		if reversed > w.Reversed && why == reason.Granted {
+			why = reason.TierRerated
+		}
+		if err := r.adjust(ctx, w, reversed, why); err != nil || final(*w) {
+			return err
+		}
+		cause = causeRerating
+		due.Granted -= w.Granted + w.Capped
+		due.Net = max(0, due.Net-w.Granted)
+		due.CauseID = w.ID.String()
+		if due.Reason == reason.Granted {
+			due.Reason = reason.TierRerated
+		}
+		if due.Granted <= 0 {
+			return nil
+		}
+	}
+}
+
+// causeRerating is the cause of what a better tier adds to a reward.
+const causeRerating = "rerating"
+
 // grantUndone grants, and takes back at once, what was undone before it arrived, so that the books tell it as if it had come in order.
 func (r *recorder) grantUndone(ctx context.Context, h *history, outcomes []settlement.Outcome) error {
 	for i, o := range outcomes {
@@ -74,7 +113,7 @@ func (r *recorder) grantUndone(ctx context.Context, h *history, outcomes []settl
 			if !isLive(ref.State) || due.Granted == 0 {
 				continue
 			}
-			if err := r.grant(ctx, h, ref, due, keyOf(ref, due)); err != nil {
+			if err := r.grant(ctx, h, ref, due, ""); err != nil {
 				return err
 			}
 		}
@@ -82,13 +121,17 @@ func (r *recorder) grantUndone(ctx context.Context, h *history, outcomes []settl
 	return nil
 }
 
-// keyOf is the reward that a due of a referral is.
-func keyOf(ref db.Referral, due settlement.Due) rewardKey {
-	who := ref.ReferrerID
-	if due.Rule.Beneficiary == rules.Referee {
-		who = ref.RefereeID
-	}
-	return rewardKey{uuid.MustParse(due.CauseID), due.Rule.Key, who}
+// netOf is what a stored reward still owes: what its facts say, within what a limit left of it.
+func netOf(w db.Reward, due settlement.Due) int64 {
+	return max(0, min(due.Net, due.Granted-w.Capped, w.Granted))
+}
+
+// restorable is the reversed amount that remains when less is reversed than before: what a limit does not have room for stays away.
+func (r *recorder) restorable(w *db.Reward, bounds []bound, reversed int64) int64 {
+	back := w.Reversed - reversed
+	granted, _ := r.headroom(bounds, back)
+	w.Capped += back - granted
+	return reversed + back - granted
 }
 
 // barred says whether a referral ended with a ban of its referrer, to whom nothing is given back then but what had been paid.
@@ -121,28 +164,84 @@ func (h *history) whyNotOwed(w db.Reward) reason.Code {
 }
 
 // grant makes a reward. What was undone before it came is granted and reversed at once.
-func (r *recorder) grant(ctx context.Context, h *history, ref db.Referral, due settlement.Due, k rewardKey) error {
-	w := db.Reward{
-		WorkspaceID: r.s.Workspace, ID: newID(), ProgramID: h.program.ID, ProgramVersionID: ref.ProgramVersionID, ReferralID: &ref.ID,
-		ParticipantID: k.participant, CauseKind: "referral", CauseID: k.cause, RuleKey: k.rule, Beneficiary: string(due.Rule.Beneficiary),
-		Kind: due.Rule.Kind, Currency: money.Kind(due.Rule.Kind).Currency(h.program.Currency), Granted: due.Granted, AvailableAt: due.AvailableAt, CreatedAt: r.s.Now,
-	}
-	if due.Rule.Beneficiary == rules.Referrer {
-		w.Level = 1
-	}
-	if due.ConversionID != "" {
-		w.CauseKind, w.ConversionID = "conversion", &k.cause
-	}
-	if err := r.createReward(ctx, &w, due.Granted-due.Net, due.Reason); err != nil {
+func (r *recorder) grant(ctx context.Context, h *history, ref db.Referral, due settlement.Due, cause string) error {
+	w := h.newReward(r.s, due, &ref.ID, ref.ProgramVersionID)
+	w.CauseKind = cmp.Or(cause, w.CauseKind)
+	if err := r.grantWithin(ctx, &w, h.boundsOf(h.rulesOf(ref, due), due), due); err != nil {
 		return err
 	}
 	h.rewards = append(h.rewards, w)
-	return nil
+	return r.openTierPeriod(ctx, h, w, due)
+}
+
+// newReward is the reward of a due, before its limits.
+func (h *history) newReward(s Scope, due settlement.Due, referral *uuid.UUID, version uuid.UUID) db.Reward {
+	rated, value := string(due.Amount.Type), due.Amount.Value
+	w := db.Reward{
+		WorkspaceID: s.Workspace, ID: newID(), ProgramID: h.program.ID, ProgramVersionID: version, ReferralID: referral,
+		ParticipantID: uuid.MustParse(due.ParticipantID), CauseKind: "referral", CauseID: uuid.MustParse(due.CauseID), RuleKey: due.Rule.Key,
+		Beneficiary: string(due.Rule.Beneficiary), Level: int32(due.Level), Tier: int32(due.Tier), AmountType: &rated, AmountValue: &value,
+		Kind: due.Rule.Kind, Currency: money.Kind(due.Rule.Kind).Currency(h.program.Currency), Limits: []string{}, AvailableAt: due.AvailableAt, CreatedAt: s.Now,
+	}
+	if due.ConversionID != "" {
+		w.CauseKind, w.ConversionID = "conversion", parseID(due.ConversionID)
+	}
+	if due.VersionID != "" {
+		w.ProgramVersionID = uuid.MustParse(due.VersionID)
+	}
+	return w
+}
+
+// grantWithin grants what the bounds leave of a due, and says so when that is not all.
+func (r *recorder) grantWithin(ctx context.Context, w *db.Reward, bounds []bound, due settlement.Due) error {
+	why := due.Reason
+	granted, limited := r.headroom(bounds, due.Granted)
+	w.Granted, w.Capped = granted, due.Granted-granted
+	for _, b := range bounds {
+		w.Limits = append(w.Limits, b.key.text())
+	}
+	net := netOf(*w, due)
+	if limited != "" && net == granted {
+		why = limited
+	}
+	return r.createReward(ctx, w, granted-net, why)
+}
+
+// rulesOf are the rules by which a due is owed.
+func (h *history) rulesOf(ref db.Referral, due settlement.Due) rules.Document {
+	if due.VersionID != "" {
+		return h.documents[uuid.MustParse(due.VersionID)]
+	}
+	return h.documents[ref.ProgramVersionID]
+}
+
+// recorded finds the rewards of a history by what makes them the same.
+func (h *history) recorded() map[rewardKey]int {
+	out := map[rewardKey]int{}
+	for i, w := range h.rewards {
+		out[keyOfReward(w)] = i
+	}
+	return out
+}
+
+// rated is what the reward of a due was rated by when it was granted: that stays, whatever is reached later.
+func (h *history) rated(due settlement.Due) (rules.Amount, int, bool) {
+	k := keyOf(due)
+	for _, w := range h.rewards {
+		if keyOfReward(w) == k && w.AmountType != nil {
+			return rules.Amount{Type: rules.AmountType(*w.AmountType), Value: *w.AmountValue}, int(w.Tier), true
+		}
+	}
+	return rules.Amount{}, 0, false
 }
 
 // createReward accrues a new reward, takes back what is already undone, and matures it when its hold is over.
 func (r *recorder) createReward(ctx context.Context, w *db.Reward, reversed int64, why reason.Code) error {
 	w.State, w.Reason, w.Version = state.RewardPending, why, 1
+	r.use(*w, w.Granted-reversed)
+	if w.Granted == 0 { // a limit or the tree left nothing, and it is told so
+		w.State = state.RewardCancelled
+	}
 	r.transfer(*w, accrue, expense, pending, w.Granted, reason.Granted)
 	r.event("reward.granted", "reward", w.ID, notedData(*w))
 	if reversed > 0 {
@@ -153,8 +252,8 @@ func (r *recorder) createReward(ctx context.Context, w *db.Reward, reversed int6
 	return r.e.q.CreateReward(ctx, r.tx.Write(), db.CreateRewardParams{
 		WorkspaceID: w.WorkspaceID, ID: w.ID, ProgramID: w.ProgramID, ProgramVersionID: w.ProgramVersionID, ReferralID: w.ReferralID,
 		ConversionID: w.ConversionID, ParticipantID: w.ParticipantID, CauseKind: w.CauseKind, CauseID: w.CauseID, RuleKey: w.RuleKey,
-		Beneficiary: w.Beneficiary, Level: w.Level, Kind: w.Kind, Currency: w.Currency, Granted: w.Granted, Reversed: w.Reversed,
-		Capped: w.Capped, State: w.State, Reason: w.Reason, Note: w.Note, AvailableAt: w.AvailableAt, CreatedAt: w.CreatedAt,
+		Beneficiary: w.Beneficiary, Level: w.Level, Tier: w.Tier, AmountType: w.AmountType, AmountValue: w.AmountValue, Kind: w.Kind,
+		Currency: w.Currency, Granted: w.Granted, Reversed: w.Reversed, Capped: w.Capped, Limits: append([]string{}, w.Limits...), State: w.State, Reason: w.Reason, Note: w.Note, AvailableAt: w.AvailableAt, CreatedAt: w.CreatedAt,
 	})
 }
 
@@ -231,9 +330,10 @@ func (r *recorder) giveBack(w *db.Reward, amount int64, why reason.Code) {
 // moveReward writes a changed reward.
 func (r *recorder) moveReward(ctx context.Context, old db.Reward, w *db.Reward) error {
 	w.Version = old.Version + 1
+	r.use(*w, w.Granted-w.Reversed-old.Granted+old.Reversed)
 	return r.e.q.MoveReward(ctx, r.tx.Guard(), db.MoveRewardParams{
-		WorkspaceID: r.s.Workspace, ID: w.ID, ToState: w.State, Reversed: w.Reversed, Reason: w.Reason, Note: w.Note,
-		FromState: old.State, Version: old.Version,
+		WorkspaceID: r.s.Workspace, ID: w.ID, ToState: w.State, Reversed: w.Reversed, Capped: w.Capped, Tier: w.Tier,
+		AmountType: w.AmountType, AmountValue: w.AmountValue, Reason: w.Reason, Note: w.Note, FromState: old.State, Version: old.Version,
 	})
 }
 

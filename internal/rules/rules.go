@@ -2,7 +2,10 @@
 // it decide by it. Nothing here knows HTTP, SQL, a clock or dice.
 package rules
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Document is the immutable content of a program version. All durations are seconds, all amounts minor units of the
 // program's currency.
@@ -98,6 +101,25 @@ const (
 	KindCoupon = "coupon"
 	KindCustom = "custom"
 )
+
+// For reports whether the rule is for members of a group; the empty group is none.
+func (r RewardRule) For(group string) bool {
+	if group == "" {
+		group = DefaultGroup
+	}
+	return len(r.Groups) == 0 || slices.Contains(r.Groups, group)
+}
+
+// RatedAt returns the amount that applies once n is reached, counting the fact itself, and the number of its step: 0 below the first.
+func (r RewardRule) RatedAt(n int64) (amount Amount, tier int) {
+	amount = r.Amount
+	for i, step := range r.Tiers.Steps {
+		if n >= step.From {
+			amount, tier = step.Amount, i+1
+		}
+	}
+	return amount, tier
+}
 
 // DefaultGroup names, in the groups of a rule, the participants who are in no group.
 const DefaultGroup = "default"

@@ -152,6 +152,12 @@ var attempts = []attempt{
 	{"ended at no time", "", `UPDATE programs SET state = 'ended' WHERE workspace_id = @w`, 0, check},
 	{"an unknown state", "", `UPDATE programs SET state = 'open' WHERE workspace_id = @w`, 0, check},
 
+	// Limits.
+	{"more than a cap", "", `UPDATE reward_limits SET used = used + 2 WHERE workspace_id = @w`, 0, check},
+	{"less than nothing under a cap", "", `UPDATE reward_limits SET used = used - 2 WHERE workspace_id = @w`, 0, check},
+	{"the last of a cap twice", "", `UPDATE reward_limits SET used = used + 1 WHERE workspace_id = @w`, 1, check},
+	{"a rate without its amount", "", `UPDATE rewards SET amount_type = 'fixed', amount_value = NULL WHERE workspace_id = @w`, 0, check},
+
 	// Workspaces, participants and idempotency.
 	{"a clock in a live workspace", "", `UPDATE workspaces SET clock_at = @now WHERE workspace_id = @w`, 0, check},
 	{"the same participant twice", "", `INSERT INTO participants (workspace_id, id, external_id, state, metadata, version, created_at) VALUES (@w, @id, 'x', 'active', '{}', 1, @now)`, 1, unique},

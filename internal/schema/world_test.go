@@ -76,6 +76,10 @@ var worldRows = []string{
 	`INSERT INTO event_heads (workspace_id, seq, hash) VALUES (@w, 1, decode(repeat('00', 32), 'hex'))`,
 	`INSERT INTO program_days (workspace_id, program_id, day, shard) VALUES (@w, @program, @today, 0)`,
 	`INSERT INTO referrer_days (workspace_id, participant_id, program_id, day, shard) VALUES (@w, @a, @program, @today, 0)`,
+	`INSERT INTO reward_limits (workspace_id, program_id, participant_id, name, period, used, ceiling) VALUES (@w, @program, @a, 'cap:r:month', @today, 1, 2)`,
+	`INSERT INTO referrer_months (workspace_id, participant_id, program_id, month, qualified, conversions, revenue) VALUES (@w, @a, @program, @today, 0, 0, 0)`,
+	`INSERT INTO tier_periods (workspace_id, program_id, participant_id, rule_key, starts_on, ends_on, close_at, version)
+	 VALUES (@w, @program, @a, 'r', @today, '2026-12-01', @now, 1)`,
 	`INSERT INTO visitor_days (workspace_id, program_id, day, referrer_id, visitor) VALUES (@w, @program, @today, @a, '')`,
 }
 

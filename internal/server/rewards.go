@@ -108,7 +108,7 @@ func toReward(r db.Reward) api.Reward {
 	return api.Reward{
 		ID: r.ID, ProgramID: r.ProgramID, ProgramVersionID: orNull(&r.ProgramVersionID), RuleKey: r.RuleKey, ReferralID: orNull(r.ReferralID),
 		ConversionID: orNull(r.ConversionID), ParticipantID: r.ParticipantID, Beneficiary: api.Beneficiary(r.Beneficiary),
-		Kind: api.RewardKind(r.Kind), Currency: r.Currency, Granted: r.Granted, Reversed: r.Reversed, Net: r.Granted - r.Reversed,
+		Level: int64(r.Level), Tier: int64(r.Tier), Capped: r.Capped, Kind: api.RewardKind(r.Kind), Currency: r.Currency, Granted: r.Granted, Reversed: r.Reversed, Net: r.Granted - r.Reversed,
 		State: api.RewardState(r.State), Reason: toReason(r.Reason), AvailableAt: r.AvailableAt.UTC(), CreatedAt: r.CreatedAt.UTC(),
 		Version: r.Version,
 	}

@@ -1,10 +1,10 @@
 -- name: CreateConversion :exec
 INSERT INTO conversions (
     workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state,
-    reason, fingerprint, metadata, version, occurred_at, received_at
+    reason, fingerprint, metadata, upline, version, occurred_at, received_at
 ) VALUES (
     @workspace_id, @id, @program_id, @referee_id, @referral_id, @source, @external_id, @type, @amount, @currency,
-    @reversed_amount, @state, @reason, @fingerprint, @metadata, 1, @occurred_at, @received_at
+    @reversed_amount, @state, @reason, @fingerprint, @metadata, @upline, 1, @occurred_at, @received_at
 );
 
 -- name: GetConversion :one
@@ -73,6 +73,7 @@ SET
     reversed_amount = @reversed_amount,
     state = @to_state,
     reason = @reason,
+    upline = @upline,
     version = version + 1
 WHERE workspace_id = @workspace_id AND id = @id AND state = @from_state AND version = @version;
 

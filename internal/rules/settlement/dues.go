@@ -3,7 +3,6 @@ package settlement
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
@@ -42,7 +41,7 @@ func (f Facts) verdict(c Conversion, q *Conversion, l life) Verdict {
 // unpaid explains a counted conversion after the qualification: why its rules pay nothing, or that it counted.
 func (f Facts) unpaid(c Conversion, q *Conversion, l life) reason.Code {
 	why := reason.Counted
-	for _, rule := range f.Rules.Rewards {
+	for _, rule := range f.rulesFor(c).Rewards {
 		switch miss := f.unpaidBy(rule, c, q); {
 		case !slices.Contains(rule.Triggers, c.Type):
 		case miss == "" && l.away(c.OccurredAt):
@@ -77,26 +76,24 @@ func follows(c Conversion, q *Conversion) bool {
 
 // dues lists what the rules owe for a conversion. A rule that does not apply owes nothing and is left out; one that applied
 // once and does not any more owes a Net of zero only through the engine, which finds the stored reward without a due.
-func (f Facts) dues(c Conversion, q *Conversion, l life) []Due {
+func (f Facts) dues(c Conversion, q *Conversion, l life, all []Conversion) []Due {
 	if f.outside(c) != "" {
 		return nil
 	}
+	doc := f.rulesFor(c)
+	var paying []rules.RewardRule
+	for _, rule := range doc.Rewards {
+		if f.pays(rule, c, q) {
+			paying = append(paying, rule)
+		}
+	}
 	var out []Due
-	for _, rule := range f.Rules.Rewards {
-		if !f.pays(rule, c, q) {
-			continue
-		}
-		d := Due{
-			CauseID: c.ID, ConversionID: c.ID, Rule: rule,
-			Granted:     Amount(rule.Amount, c.Amount),
-			AvailableAt: c.OccurredAt.Add(time.Duration(rule.HoldSeconds) * time.Second),
-			Reason:      reason.Granted,
-		}
-		d.Net = d.Granted
-		if rule.Amount.Type == rules.BasisPoints {
-			d.Net = Amount(rule.Amount, c.Amount-c.taken)
-		}
+	for _, d := range f.owed(paying, doc, cause{
+		id: c.ID, conversion: true, version: c.VersionID, at: c.OccurredAt, gross: c.Amount, net: c.Amount - c.taken, group: c.Group,
+		upline: c.Upline, own: func(t rules.Tiers) int64 { return f.own(t, c, q, all) },
+	}) {
 		switch {
+		case d.Denied:
 		case l.took(c.OccurredAt):
 			d.Net, d.Reason = 0, reason.ReversedChurn
 		case d.Net < d.Granted || c.undo == reason.DisputeWon:
@@ -109,6 +106,14 @@ func (f Facts) dues(c Conversion, q *Conversion, l life) []Due {
 	return out
 }
 
+// rulesFor are the rules whose rewards a conversion gets.
+func (f Facts) rulesFor(c Conversion) rules.Document {
+	if c.Rules != nil {
+		return *c.Rules
+	}
+	return f.Rules
+}
+
 // undone lists what was owed for a conversion when it occurred, and is not any more: it is granted and taken back at once, as it would
 // have been one after the other.
 func (f Facts) undone(c Conversion, now []Due, all []Conversion) []Due {
@@ -118,9 +123,12 @@ func (f Facts) undone(c Conversion, now []Due, all []Conversion) []Due {
 	then := asOf(all, c.OccurredAt)
 	at := slices.IndexFunc(then, func(t Conversion) bool { return t.ID == c.ID })
 	var out []Due
-	for _, d := range f.dues(then[at], f.qualifying(then), life{}) {
+	for _, d := range f.dues(then[at], f.qualifying(then), life{}, then) {
+		if d.Denied {
+			continue
+		}
 		why := cmp.Or(c.undo, reason.NotQualified)
-		if i := slices.IndexFunc(now, func(n Due) bool { return n.Rule.Key == d.Rule.Key }); i >= 0 {
+		if i := slices.IndexFunc(now, d.is); i >= 0 {
 			if now[i].Net > 0 {
 				continue
 			}
@@ -151,6 +159,12 @@ func (f Facts) unpaidBy(rule rules.RewardRule, c Conversion, q *Conversion) reas
 	if c.Amount < rule.MinimumAmount {
 		return reason.BelowMinimum
 	}
+	if rule.Occurrence == rules.FirstOccurrence && c.ID != q.ID || rule.Occurrence == rules.LaterOccurrence && c.ID == q.ID {
+		return reason.NotFirstPurchase
+	}
+	if rule.Condition != "" && c.Meets != nil && !c.Meets(rule.Condition) {
+		return reason.ConditionNotMet
+	}
 	if rule.DurationMonths != nil && !c.OccurredAt.Before(calendar.AddMonths(q.OccurredAt, *rule.DurationMonths, f.Zone)) {
 		return reason.DurationEnded
 	}
@@ -158,18 +172,20 @@ func (f Facts) unpaidBy(rule rules.RewardRule, c Conversion, q *Conversion) reas
 }
 
 // signupDues lists what the rules owe for joining.
-func (f Facts) signupDues(l life) []Due {
-	var out []Due
+func (f Facts) signupDues(q *Conversion, l life, all []Conversion) []Due {
+	var paying []rules.RewardRule
 	for _, rule := range f.Rules.Rewards {
-		if !slices.Contains(rule.Triggers, rules.TriggerSignup) {
-			continue
+		if slices.Contains(rule.Triggers, rules.TriggerSignup) {
+			paying = append(paying, rule)
 		}
-		d := Due{
-			CauseID: f.ReferralID, Rule: rule, Granted: rule.Amount.Value, Net: rule.Amount.Value,
-			AvailableAt: f.SignupAt.Add(time.Duration(rule.HoldSeconds) * time.Second),
-			Reason:      reason.Granted,
-		}
+	}
+	var out []Due
+	for _, d := range f.owed(paying, f.Rules, cause{
+		id: f.ReferralID, at: f.SignupAt, group: f.Group, upline: f.Upline,
+		own: func(t rules.Tiers) int64 { return f.own(t, Conversion{OccurredAt: f.SignupAt}, q, all) },
+	}) {
 		switch {
+		case d.Denied:
 		case l.took(f.SignupAt):
 			d.Net, d.Reason = 0, reason.ReversedChurn
 		case l.gaveBack(f.SignupAt):
@@ -184,15 +200,15 @@ func (f Facts) signupDues(l life) []Due {
 // the ban itself has cancelled for good what the referrer had not been paid, what was paid stays, and the referee keeps its own.
 func (f Facts) rejected(d Due) Due {
 	ended := f.Stored == state.ReferralRejected || f.Stored == state.ReferralSuperseded
-	if !ended || f.StoredReason == reason.ReferrerIneligible {
+	if !ended || d.Denied || f.StoredReason == reason.ReferrerIneligible {
 		return d
 	}
 	d.Net, d.Reason = 0, f.StoredReason
 	return d
 }
 
-// Amount is what a rule pays for a sale of the given amount, in minor units: a fixed amount as it is, a share rounded half
-// up.
+// Amount is what a rule pays for a base of the given amount, in minor units: a fixed amount as it is, a share rounded half
+// up. The base is the sale, or the commission of the level below.
 func Amount(a rules.Amount, sale int64) int64 {
 	if a.Type == rules.Fixed {
 		return a.Value

@@ -15,6 +15,8 @@ import (
 // program, nil while it has not ended. Stored is the state on record: rejected and superseded stay what they are.
 type Facts struct {
 	ReferralID   string
+	ReferrerID   string
+	RefereeID    string
 	Stored       state.Referral
 	StoredReason reason.Code
 	SignupAt     time.Time
@@ -25,6 +27,15 @@ type Facts struct {
 	Conversions  []Conversion
 	Churns       []Churn
 	Now          time.Time
+
+	// Group is the referrer's at the signup, and Upline who is above the referrer then.
+	Group  string
+	Upline []Ancestor
+	// Rated is what a reward on record was rated by; nil when nothing is on record.
+	Rated func(Due) (rules.Amount, int, bool)
+	// Reached is what a participant has reached in the period of a moment, by all facts but those of this referral. Without it tiers
+	// are not looked at.
+	Reached func(participantID string, t rules.Tiers, at time.Time) int64
 }
 
 // Conversion is a counted action; Key orders conversions that occurred at one instant. Stored is the state on record, empty
@@ -38,6 +49,15 @@ type Conversion struct {
 	Reversals  []Reversal
 	OccurredAt time.Time
 	Stored     state.Conversion
+
+	// Group is the referrer's then, and Upline who was above the referrer, nearest first.
+	Group  string
+	Upline []Ancestor
+	// Meets says whether the condition of a rule holds; nil holds.
+	Meets func(condition string) bool
+	// Rules are those of another version when rewards follow the version current then, and VersionID is its id.
+	Rules     *rules.Document
+	VersionID string
 
 	taken int64 // what Net took, and why
 	undo  reason.Code
@@ -98,16 +118,29 @@ type Verdict struct {
 	Reason reason.Code
 }
 
-// Due is what one rule owes for one cause: Granted on the gross amount, of which Net is still owed. CauseID is a
-// conversion's id, or the referral's for a signup.
+// Due is what one rule owes to one participant for one cause: Granted on the gross amount, of which Net is still owed. CauseID is a
+// conversion's id, or the referral's for a signup. Level is 1 for the referrer, 0 for the referee. Amount and Tier are what it is
+// rated by. Denied means that the participant gets nothing, for Reason, and is told so.
 type Due struct {
-	CauseID      string
-	ConversionID string
-	Rule         rules.RewardRule
-	Granted      int64
-	Net          int64
-	AvailableAt  time.Time
-	Reason       reason.Code
+	CauseID       string
+	ConversionID  string
+	VersionID     string
+	ParticipantID string
+	Rule          rules.RewardRule
+	Level         int
+	Amount        rules.Amount
+	Tier          int
+	Granted       int64
+	Net           int64
+	Denied        bool
+	OccurredAt    time.Time
+	AvailableAt   time.Time
+	Reason        reason.Code
+}
+
+// is reports whether two dues are the same reward.
+func (d Due) is(o Due) bool {
+	return d.CauseID == o.CauseID && d.Rule.Key == o.Rule.Key && d.ParticipantID == o.ParticipantID && d.Level == o.Level
 }
 
 // Settle computes the outcome of the facts.
@@ -138,13 +171,13 @@ func Settle(f Facts) Outcome {
 	}
 	for _, c := range conversions {
 		out.Conversions = append(out.Conversions, f.verdict(c, q, life))
-		dues := f.dues(c, q, life)
+		dues := f.dues(c, q, life, conversions)
 		out.Rewards = append(out.Rewards, dues...)
 		if !c.counts() && !life.away(c.OccurredAt) {
 			out.Undone = append(out.Undone, f.undone(c, dues, conversions)...)
 		}
 	}
-	out.Rewards = append(out.Rewards, f.signupDues(life)...)
+	out.Rewards = append(out.Rewards, f.signupDues(q, life, conversions)...)
 	return out
 }
 

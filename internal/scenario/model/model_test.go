@@ -47,9 +47,9 @@ func (m *machine) owedTo(who map[rules.Beneficiary]string, q *fact) map[string]i
 			causes = []fact{{kind: "signup", at: m.signup}}
 		}
 		for _, c := range causes {
-			account := who[r.Beneficiary] + " available"
+			account := who[r.Beneficiary] + " " + r.Kind + " available"
 			if c.at+time.Duration(r.HoldSeconds)*time.Second > m.until {
-				account = who[r.Beneficiary] + " pending"
+				account = who[r.Beneficiary] + " " + r.Kind + " pending"
 			}
 			if amount := m.owed(r, c, q); amount > 0 {
 				out[account] += amount

@@ -87,7 +87,7 @@ func (w *workspace) read() map[string]string {
 		`SELECT 'referral', r.state || ' by ' || p.external_id FROM referrals r
 			JOIN participants p ON p.workspace_id = r.workspace_id AND p.id = r.referrer_id WHERE r.program_id = $1 ORDER BY r.id`,
 		`SELECT external_id, concat_ws(' ', state, reason, amount - reversed_amount) FROM conversions WHERE program_id = $1`,
-		`SELECT p.external_id || ' ' || a.kind, a.balance::text FROM ledger_accounts a
+		`SELECT concat_ws(' ', p.external_id, a.reward_kind, a.kind), a.balance::text FROM ledger_accounts a
 			JOIN participants p ON p.workspace_id = a.workspace_id AND p.id = a.participant_id
 			WHERE a.kind IN ('pending', 'available') AND a.balance <> 0
 			AND EXISTS (SELECT FROM rewards w WHERE w.participant_id = p.id AND w.program_id = $1)`,

@@ -1671,9 +1671,24 @@ export type NewConversion = {
 };
 
 /**
- * In which role the participant gets it. A manual reward goes to a participant outside any referral.
+ * In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
  */
-export type Beneficiary = 'referrer' | 'referee' | 'participant';
+export type Beneficiary = 'referrer' | 'referee' | 'upline' | 'participant';
+
+/**
+ * Distance from the referee in the tree, 1 for the referrer; 0 for the referee and for a manual reward.
+ */
+export type RewardLevel = number;
+
+/**
+ * Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
+ */
+export type RewardTier = number;
+
+/**
+ * What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+ */
+export type CappedAmount = number;
 
 /**
  * Where a reward stands. A paid reward keeps its state while `reversed` grows.
@@ -1692,9 +1707,12 @@ export type Reward = {
     conversion_id: NullableId;
     participant_id: Id;
     beneficiary: Beneficiary;
+    level: RewardLevel;
+    tier: RewardTier;
     kind: RewardKind;
     currency: Currency;
     granted: AmountOrZero;
+    capped: CappedAmount;
     reversed: AmountOrZero;
     net: AmountOrZero;
     state: RewardState;
@@ -2115,7 +2133,7 @@ export type TrialBalance = {
 /**
  * What happened to the subject.
  */
-export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
+export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
 
 /**
  * Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
+	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
+	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
+	"github.com/grapevine-referrals/grapevine/internal/store"
+)
+
+// goal is a milestone of a referrer in one period that this transaction may have reached or lost.
+type goal struct {
+	rules.Milestone
+	cause     uuid.UUID
+	referrer  uuid.UUID
+	version   uuid.UUID
+	start, at time.Time
+}
+
+// goals are the milestones whose measure this transaction has changed, each once, by the rules of the referral that changed it.
+func (r *recorder) goals(h *history, b before) []goal {
+	var out []goal
+	seen := map[uuid.UUID]bool{}
+	for _, ref := range h.referrals {
+		milestones := h.documents[ref.ProgramVersionID].Milestones
+		if len(milestones) == 0 {
+			continue
+		}
+		for _, k := range changedMonths(b.reached[ref.ID], h.reached(ref)) {
+			for _, m := range milestones {
+				start := calendar.Start(m.Period, k.month, time.UTC)
+				g := goal{Milestone: m, referrer: ref.ReferrerID, version: ref.ProgramVersionID, start: start, at: h.latest(ref, r.s.Now)}
+				g.cause = uuid.NewSHA1(h.program.ID, []byte(strings.Join(
+					[]string{"milestone", ref.ReferrerID.String(), m.Key, string(m.Period), start.Format(time.DateOnly)}, "\x00",
+				)))
+				if !seen[g.cause] {
+					seen[g.cause] = true
+					out = append(out, g)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func changedMonths(old, now map[monthCell]progress) []monthCell {
+	var out []monthCell
+	for k, p := range now {
+		if old[k] != p {
+			out = append(out, k)
+		}
+	}
+	for k := range old {
+		if _, still := now[k]; !still {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// latest is when the last conversion of a referral occurred: the hold of a milestone counts from it.
+func (h *history) latest(ref db.Referral, now time.Time) time.Time {
+	var at time.Time
+	for _, c := range h.conversions {
+		if c.ReferralID != nil && *c.ReferralID == ref.ID && c.OccurredAt.After(at) {
+			at = c.OccurredAt
+		}
+	}
+	if at.IsZero() {
+		return now
+	}
+	return at
+}
+
+// loadMilestones reads and locks what was paid for goals before.
+func (r *recorder) loadMilestones(ctx context.Context, goals []goal, into map[uuid.UUID]db.Reward) load {
+	var causes []uuid.UUID
+	for _, g := range goals {
+		causes = append(causes, g.cause)
+	}
+	return func(tx store.DBTX) error {
+		rows, err := r.e.q.ListMilestoneRewardsForUpdate(ctx, tx, db.ListMilestoneRewardsForUpdateParams{WorkspaceID: r.s.Workspace, CauseIds: causes})
+		for _, w := range rows {
+			into[w.CauseID] = w
+		}
+		return err
+	}
+}
+
+// due is what a goal pays.
+func (g goal) due() settlement.Due {
+	return settlement.Due{
+		CauseID: g.cause.String(), ParticipantID: g.referrer.String(), Level: 1, Granted: g.Amount, Net: g.Amount, OccurredAt: g.at,
+		AvailableAt: g.at.Add(time.Duration(g.HoldSeconds) * time.Second), Reason: reason.MilestoneReached,
+		Amount: rules.Amount{Type: rules.Fixed, Value: g.Amount},
+		Rule:   rules.RewardRule{Key: g.Key, Beneficiary: rules.Referrer, Kind: g.Kind, ExpiresAfterSeconds: g.ExpiresAfterSeconds},
+	}
+}
+
+// payGoals grants milestones that are reached, once, and takes reversible ones back while they are not.
+func (r *recorder) payGoals(ctx context.Context, h *history, goals []goal, paid map[uuid.UUID]db.Reward) error {
+	for _, g := range goals {
+		reached := r.total(h.program.ID, g.referrer, g.Period, g.start).of(g.Measure) >= g.Threshold
+		w, known := paid[g.cause]
+		if !known {
+			if reached {
+				if err := r.grantMilestone(ctx, h, g); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if !g.Reversible {
+			continue
+		}
+		reversed, why := int64(0), reason.Reinstated
+		if !reached {
+			reversed, why = w.Granted, reason.MilestoneLost
+		}
+		was := w.Reversed
+		if err := r.adjust(ctx, &w, reversed, why); err != nil {
+			return err
+		}
+		r.countManual(h, w, counts{rewardsReversed: w.Reversed - was})
+	}
+	return nil
+}
+
+func (r *recorder) grantMilestone(ctx context.Context, h *history, g goal) error {
+	w := h.newReward(r.s, g.due(), nil, g.version)
+	w.CauseKind = "milestone"
+	if err := r.grantWithin(ctx, &w, h.boundsOf(h.documents[g.version], g.due()), g.due()); err != nil {
+		return err
+	}
+	r.countManual(h, w, counts{rewardsGranted: w.Granted})
+	return nil
+}
