@@ -92,7 +92,7 @@ var Rules = []Rule{
 		SELECT c.relname || '.' || a.attname FROM pg_class AS c
 		JOIN pg_attribute AS a ON a.attrelid = c.oid
 		LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
-		WHERE ` + ours + ` AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) !~ '^(''[^'']*''(::[a-z ]+)?|-?[0-9]+|true|false)$')`},
+		WHERE ` + ours + ` AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) !~ '^(''[^'']*''(::[a-z ]+(\[\])?)?|-?[0-9]+|true|false)$')`},
 	{"no types of its own: closed sets are text and a check", `
 		SELECT t.typname::text FROM pg_type AS t
 		WHERE t.typnamespace = current_schema()::regnamespace AND (t.typtype IN ('e', 'd', 'r')
