@@ -368,6 +368,45 @@ func (q *Queries) ListPrograms(ctx context.Context, db DBTX, arg ListProgramsPar
 	return items, nil
 }
 
+const listVersionTimeline = `-- name: ListVersionTimeline :many
+SELECT workspace_id, id, program_id, number, rules, published_at FROM program_versions
+WHERE workspace_id = $1 AND program_id = $2
+ORDER BY published_at, number
+`
+
+type ListVersionTimelineParams struct {
+	WorkspaceID uuid.UUID
+	ProgramID   uuid.UUID
+}
+
+// Every version of a program, in the order in which they became current.
+func (q *Queries) ListVersionTimeline(ctx context.Context, db DBTX, arg ListVersionTimelineParams) ([]ProgramVersion, error) {
+	rows, err := db.Query(ctx, listVersionTimeline, arg.WorkspaceID, arg.ProgramID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ProgramVersion{}
+	for rows.Next() {
+		var i ProgramVersion
+		if err := rows.Scan(
+			&i.WorkspaceID,
+			&i.ID,
+			&i.ProgramID,
+			&i.Number,
+			&i.Rules,
+			&i.PublishedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const moveProgram = `-- name: MoveProgram :exec
 UPDATE programs
 SET state = $1, timeline = $2, ended_at = $3, version = version + 1

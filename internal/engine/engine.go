@@ -11,13 +11,16 @@ import (
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/condition"
 )
 
-// Engine runs the operations. It holds no state but a cache of rules documents, which never change.
+// Engine runs the operations. It holds no state but caches of rules documents and their conditions, which never change.
 type Engine struct {
 	q      *db.Queries
 	log    *slog.Logger
 	random io.Reader
+
+	conditions condition.Cache
 
 	mu        sync.RWMutex
 	documents map[uuid.UUID]rules.Document

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,6 +13,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/problem"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/condition"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
@@ -20,8 +23,10 @@ type history struct {
 	zone        *time.Location
 	current     *db.ProgramVersion // nil while nothing is published
 	documents   map[uuid.UUID]rules.Document
+	timeline    []db.ProgramVersion // oldest first; empty unless rewards follow the version of their conversion
+	conditions  *condition.Cache
 	referee     db.Participant
-	isNew       bool // the referee was made by this transaction
+	isNew       bool  // the referee was made by this transaction
 	refers      *bool // whether the referee is a referrer in the program; nil while nobody asked
 	referrals   []db.Referral
 	conversions []db.Conversion
@@ -156,7 +161,7 @@ func (e *Engine) loadHistory(ctx context.Context, tx *store.Tx, s Scope, program
 
 // loadDocuments finds the rules that the referrals are pinned to.
 func (e *Engine) loadDocuments(ctx context.Context, tx *store.Tx, s Scope, h *history) error {
-	h.documents = map[uuid.UUID]rules.Document{}
+	h.documents, h.conditions = map[uuid.UUID]rules.Document{}, &e.conditions
 	versions := []db.ProgramVersion{}
 	if h.current != nil {
 		versions = append(versions, *h.current)
@@ -185,7 +190,39 @@ func (e *Engine) loadDocuments(ctx context.Context, tx *store.Tx, s Scope, h *hi
 		}
 		h.documents[v.ID] = d
 	}
-	return nil
+	return e.loadTimeline(ctx, tx, s, h)
+}
+
+// loadTimeline reads all versions of the program, when the rewards of a referral follow the version that was current for each
+// conversion.
+func (e *Engine) loadTimeline(ctx context.Context, tx *store.Tx, s Scope, h *history) (err error) {
+	if !slices.ContainsFunc(slices.Collect(maps.Values(h.documents)), func(d rules.Document) bool { return d.VersionPin == rules.PinConversion }) {
+		return nil
+	}
+	h.timeline, err = e.q.ListVersionTimeline(ctx, tx.DB(), db.ListVersionTimelineParams{WorkspaceID: s.Workspace, ProgramID: h.program.ID})
+	for _, v := range h.timeline {
+		d, err := e.document(v)
+		if err != nil {
+			return err
+		}
+		h.documents[v.ID] = d
+	}
+	return err
+}
+
+// versionAt is the version by which a conversion of a referral earns: the one that the referral is pinned to, unless its rules follow
+// the conversion. What occurred before anything was published has the first.
+func (h *history) versionAt(ref *db.Referral, at time.Time) uuid.UUID {
+	if len(h.timeline) == 0 || h.documents[ref.ProgramVersionID].VersionPin != rules.PinConversion {
+		return ref.ProgramVersionID
+	}
+	current := h.timeline[0].ID
+	for _, v := range h.timeline {
+		if !v.PublishedAt.After(at) {
+			current = v.ID
+		}
+	}
+	return current
 }
 
 // live returns the referee's live referral, or nil.

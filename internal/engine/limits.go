@@ -13,6 +13,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
+	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
 	"github.com/grapevine-referrals/grapevine/internal/store"
@@ -64,7 +65,7 @@ func (h *history) boundsOf(doc rules.Document, due settlement.Due) []bound {
 		}, c.Amount})
 	}
 	add(due.Rule.Cap, uuid.MustParse(due.ParticipantID), limitCap+due.Rule.Key+":")
-	if due.Rule.Kind == "money" || due.Rule.Kind == "credit" {
+	if kind := money.Kind(due.Rule.Kind); kind == money.KindMoney || kind == money.KindCredit {
 		add(doc.Budget, uuid.Nil, limitBudget)
 	}
 	return out

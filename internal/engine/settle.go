@@ -3,12 +3,14 @@ package engine
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/rules/condition"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
@@ -115,10 +117,15 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 		if c.ReferralID == nil || *c.ReferralID != r.ID {
 			continue
 		}
-		f.Conversions = append(f.Conversions, settlement.Conversion{
+		of := settlement.Conversion{
 			ID: c.ID.String(), Key: c.Source + "\x00" + c.ExternalID + "\x00" + c.Type, Type: c.Type, Amount: c.Amount,
-			Reversals: h.reversalsOf(*c), OccurredAt: c.OccurredAt, Stored: c.State, Upline: upline(c.Upline),
-		})
+			Reversals: h.reversalsOf(*c), OccurredAt: c.OccurredAt, Stored: c.State, Upline: upline(c.Upline), Meets: h.meets(*c),
+		}
+		if version := h.versionAt(r, c.OccurredAt); version != r.ProgramVersionID {
+			doc := h.documents[version]
+			of.Rules, of.VersionID = &doc, version.String()
+		}
+		f.Conversions = append(f.Conversions, of)
 	}
 	for _, c := range h.churns {
 		f.Churns = append(f.Churns, settlement.Churn{
@@ -126,6 +133,17 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 		})
 	}
 	return f
+}
+
+// meets judges the conditions of rules by a conversion.
+func (h *history) meets(c db.Conversion) func(string) bool {
+	return func(text string) bool {
+		fact := condition.Fact{Type: c.Type, Source: c.Source, Amount: c.Amount, Currency: c.Currency, OccurredAt: c.OccurredAt}
+		if json.Unmarshal(c.Metadata, &fact.Metadata) != nil {
+			return false
+		}
+		return h.conditions.Holds(text, fact)
+	}
 }
 
 // reversalsOf lists the undos of one conversion.

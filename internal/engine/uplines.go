@@ -43,7 +43,7 @@ func (r *recorder) resolveUplines(ctx context.Context, h *history) error {
 			continue
 		}
 		ref := h.referrals[slices.IndexFunc(h.referrals, func(ref db.Referral) bool { return ref.ID == *c.ReferralID })]
-		depth := depthOf(h.documents[ref.ProgramVersionID])
+		depth := depthOf(h.documents[h.versionAt(&ref, c.OccurredAt)])
 		if depth == 0 {
 			continue
 		}

@@ -24,7 +24,9 @@ func levels(ineligible string) func(body) {
 	return func(b body) { b["levels"] = body{"ceiling_basis_points": 3000, "ineligible": ineligible} }
 }
 
-func direct(more ...any) body { return rule("direct", "referrer", "purchase renewal", share, 2000, more...) }
+func direct(more ...any) body {
+	return rule("direct", "referrer", "purchase renewal", share, 2000, more...)
+}
 
 func TestLevels(t *testing.T) {
 	shares := []body{direct(), level(2, share, 500), level(3, share, 200)}
@@ -209,4 +211,40 @@ func TestMilestones(t *testing.T) {
 			s.has("A", 0, 7000)
 		},
 	})
+}
+
+func TestTermsOfARule(t *testing.T) {
+	situations(t, map[string]func(*situation){
+		"a condition on the sale": func(s *situation) {
+			s.referred(offer([]body{direct("condition", `conversion.amount >= 5000 && conversion.metadata["plan"] == "pro"`)}))
+			s.buys("B", "o1", 10_000, time.Hour, "metadata", body{"plan": "pro"}).want(201, "rewards.0.granted", 2000)
+			s.buys("B", "o2", 4_999, time.Hour, "metadata", body{"plan": "pro"}).want(201, "rewards", "[]", "conversion.reason", "CONDITION_NOT_MET")
+			s.buys("B", "o3", 9_999, time.Hour).want(201, "rewards", "[]", "conversion.reason", "CONDITION_NOT_MET")
+		},
+		"the first sale and those after it": func(s *situation) {
+			s.referred(offer([]body{
+				rule("new", "referrer", "purchase", share, 3000, "occurrence", "first"),
+				rule("again", "referrer", "purchase renewal", share, 500, "occurrence", "later"),
+			}))
+			s.buys("B", "o1", 10_000, time.Hour).want(201, "rewards.0.rule_key", "new", "rewards.0.granted", 3000, "rewards.1", nil)
+			s.buys("B", "o2", 10_000, time.Hour).want(201, "rewards.0.rule_key", "again", "rewards.0.granted", 500, "rewards.1", nil)
+		},
+		"rules published after the signup, where rewards stay with it": publishedBetween("attribution", 2000),
+		"rules published after the signup, where rewards follow the sale": publishedBetween("conversion", 1000),
+	})
+}
+
+func publishedBetween(pin string, want int64) func(*situation) {
+	return func(s *situation) {
+		pinned := func(b body) { b["version_pin"] = pin }
+		s.referred(offer([]body{direct()}, pinned))
+		s.at(time.Hour)
+		less := rule("direct", "referrer", "purchase renewal", share, 1000)
+		second := s.do("POST", "/v1/programs/"+s.program+"/versions", body{"rules": offer([]body{less}, pinned)}).want(201).str("id")
+		bought := s.buys("B", "o1", 10_000, 2*time.Hour).want(201, "rewards.0.granted", want)
+		if (bought.str("rewards.0.program_version_id") == second) != (pin == "conversion") {
+			s.t.Errorf("the reward names version %s, the second is %s", bought.str("rewards.0.program_version_id"), second)
+		}
+		s.undoes("refund", "o1", "r1", 5_000, 3*time.Hour).want(201, "rewards.0.net", want/2)
+	}
 }

@@ -69,3 +69,9 @@ LIMIT @page_limit;
 
 -- name: ListProgramVersionNumbers :many
 SELECT id, number FROM program_versions WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[]);
+
+-- name: ListVersionTimeline :many
+-- Every version of a program, in the order in which they became current.
+SELECT * FROM program_versions
+WHERE workspace_id = @workspace_id AND program_id = @program_id
+ORDER BY published_at, number;
