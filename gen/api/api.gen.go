@@ -2796,6 +2796,9 @@ type NewParticipant struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`
 
+	// Group Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+	Group nullable.Nullable[ParticipantGroup] `json:"group,omitempty"`
+
 	// Metadata Your own data, kept and returned as it is: up to 50 names of at most 64 characters, each with a string.
 	Metadata *Metadata `json:"metadata,omitempty"`
 }
@@ -3117,6 +3120,9 @@ type Participant struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`
 
+	// Group Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+	Group nullable.Nullable[ParticipantGroup] `json:"group"`
+
 	// HasEmail Whether a hash of an e-mail address is stored.
 	HasEmail bool `json:"has_email"`
 
@@ -3144,9 +3150,15 @@ type ParticipantChanges struct {
 	// Email E-mail address. It is never stored: only a keyed hash of its folded form is, to recognise a self-referral. Null removes the stored hash.
 	Email nullable.Nullable[Email] `json:"email,omitempty"`
 
+	// Group Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+	Group nullable.Nullable[ParticipantGroup] `json:"group,omitempty"`
+
 	// Metadata Your own data, kept and returned as it is: up to 50 names of at most 64 characters, each with a string.
 	Metadata *Metadata `json:"metadata,omitempty"`
 }
+
+// ParticipantGroup Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+type ParticipantGroup = string
 
 // ParticipantPage One page of participants, newest first.
 type ParticipantPage struct {
@@ -4367,6 +4379,9 @@ type FromDateQuery = Date
 // FromSeqQuery defines model for FromSeqQuery.
 type FromSeqQuery = int64
 
+// GroupQuery A group of participants; `default` are those in no group.
+type GroupQuery = GroupName
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -4812,6 +4827,9 @@ type ListTransfersParams struct {
 type ListParticipantsParams struct {
 	// ExternalID Only the one with this identifier in your system.
 	ExternalID *ExternalIDQuery `form:"external_id,omitempty" json:"external_id,omitempty"`
+
+	// Group Only those who are in this group now; `default` are those in none.
+	Group *GroupQuery `form:"group,omitempty" json:"group,omitempty"`
 
 	// Limit At most this many items.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -6822,6 +6840,13 @@ func (w *ServerInterfaceWrapper) ListParticipants(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "external_id", ctx.QueryParams(), &params.ExternalID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter external_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "group" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "group", ctx.QueryParams(), &params.Group, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group: %s", err))
 	}
 
 	// ------------- Optional query parameter "limit" -------------

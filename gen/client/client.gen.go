@@ -2797,6 +2797,9 @@ type NewParticipant struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`
 
+	// Group Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+	Group nullable.Nullable[ParticipantGroup] `json:"group,omitempty"`
+
 	// Metadata Your own data, kept and returned as it is: up to 50 names of at most 64 characters, each with a string.
 	Metadata *Metadata `json:"metadata,omitempty"`
 }
@@ -3118,6 +3121,9 @@ type Participant struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`
 
+	// Group Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+	Group nullable.Nullable[ParticipantGroup] `json:"group"`
+
 	// HasEmail Whether a hash of an e-mail address is stored.
 	HasEmail bool `json:"has_email"`
 
@@ -3145,9 +3151,15 @@ type ParticipantChanges struct {
 	// Email E-mail address. It is never stored: only a keyed hash of its folded form is, to recognise a self-referral. Null removes the stored hash.
 	Email nullable.Nullable[Email] `json:"email,omitempty"`
 
+	// Group Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+	Group nullable.Nullable[ParticipantGroup] `json:"group,omitempty"`
+
 	// Metadata Your own data, kept and returned as it is: up to 50 names of at most 64 characters, each with a string.
 	Metadata *Metadata `json:"metadata,omitempty"`
 }
+
+// ParticipantGroup Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+type ParticipantGroup = string
 
 // ParticipantPage One page of participants, newest first.
 type ParticipantPage struct {
@@ -4368,6 +4380,9 @@ type FromDateQuery = Date
 // FromSeqQuery defines model for FromSeqQuery.
 type FromSeqQuery = int64
 
+// GroupQuery A group of participants; `default` are those in no group.
+type GroupQuery = GroupName
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -4813,6 +4828,9 @@ type ListTransfersParams struct {
 type ListParticipantsParams struct {
 	// ExternalID Only the one with this identifier in your system.
 	ExternalID *ExternalIDQuery `form:"external_id,omitempty" json:"external_id,omitempty"`
+
+	// Group Only those who are in this group now; `default` are those in none.
+	Group *GroupQuery `form:"group,omitempty" json:"group,omitempty"`
 
 	// Limit At most this many items.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -11213,6 +11231,18 @@ func NewListParticipantsRequest(server string, params *ListParticipantsParams) (
 		if params.ExternalID != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "external_id", *params.ExternalID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Group != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "group", *params.Group, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

@@ -212,6 +212,9 @@ type Participant struct {
 	Metadata      json.RawMessage
 	Version       int64
 	CreatedAt     time.Time
+	GroupName     *string
+	// Every group the participant has been in, oldest first: [{"at", "group"}], without group for none. Rewards go by the group at the time of their fact.
+	GroupTimeline state.Groups
 }
 
 // One row is an offer with a life: its rules are in program_versions.

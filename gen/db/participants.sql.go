@@ -16,9 +16,10 @@ import (
 
 const createParticipant = `-- name: CreateParticipant :execrows
 INSERT INTO participants (
-    workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at
+    workspace_id, id, external_id, display_name, email_hash, customer_since, group_name, group_timeline, state, metadata, version, created_at
 ) VALUES (
-    $1, $2, $3, $4, $5, $6, 'active', $7, 1, $8
+    $1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, 1,
+    $10
 )
 ON CONFLICT (workspace_id, external_id) DO NOTHING
 `
@@ -30,6 +31,8 @@ type CreateParticipantParams struct {
 	DisplayName   *string
 	EmailHash     []byte
 	CustomerSince *time.Time
+	GroupName     *string
+	GroupTimeline state.Groups
 	Metadata      json.RawMessage
 	CreatedAt     time.Time
 }
@@ -42,6 +45,8 @@ func (q *Queries) CreateParticipant(ctx context.Context, db DBTX, arg CreatePart
 		arg.DisplayName,
 		arg.EmailHash,
 		arg.CustomerSince,
+		arg.GroupName,
+		arg.GroupTimeline,
 		arg.Metadata,
 		arg.CreatedAt,
 	)
@@ -97,7 +102,7 @@ func (q *Queries) EnsureParticipant(ctx context.Context, db DBTX, arg EnsurePart
 }
 
 const getParticipant = `-- name: GetParticipant :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at FROM participants WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND id = $2
 `
 
 type GetParticipantParams struct {
@@ -119,12 +124,14 @@ func (q *Queries) GetParticipant(ctx context.Context, db DBTX, arg GetParticipan
 		&i.Metadata,
 		&i.Version,
 		&i.CreatedAt,
+		&i.GroupName,
+		&i.GroupTimeline,
 	)
 	return i, err
 }
 
 const getParticipantByExternalID = `-- name: GetParticipantByExternalID :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at FROM participants WHERE workspace_id = $1 AND external_id = $2
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND external_id = $2
 `
 
 type GetParticipantByExternalIDParams struct {
@@ -146,12 +153,14 @@ func (q *Queries) GetParticipantByExternalID(ctx context.Context, db DBTX, arg G
 		&i.Metadata,
 		&i.Version,
 		&i.CreatedAt,
+		&i.GroupName,
+		&i.GroupTimeline,
 	)
 	return i, err
 }
 
 const getParticipantByExternalIDForKeyShare = `-- name: GetParticipantByExternalIDForKeyShare :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at FROM participants WHERE workspace_id = $1 AND external_id = $2 FOR KEY SHARE
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND external_id = $2 FOR KEY SHARE
 `
 
 type GetParticipantByExternalIDForKeyShareParams struct {
@@ -173,12 +182,14 @@ func (q *Queries) GetParticipantByExternalIDForKeyShare(ctx context.Context, db 
 		&i.Metadata,
 		&i.Version,
 		&i.CreatedAt,
+		&i.GroupName,
+		&i.GroupTimeline,
 	)
 	return i, err
 }
 
 const getParticipantByExternalIDForUpdate = `-- name: GetParticipantByExternalIDForUpdate :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at FROM participants WHERE workspace_id = $1 AND external_id = $2 FOR UPDATE
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND external_id = $2 FOR UPDATE
 `
 
 type GetParticipantByExternalIDForUpdateParams struct {
@@ -200,12 +211,14 @@ func (q *Queries) GetParticipantByExternalIDForUpdate(ctx context.Context, db DB
 		&i.Metadata,
 		&i.Version,
 		&i.CreatedAt,
+		&i.GroupName,
+		&i.GroupTimeline,
 	)
 	return i, err
 }
 
 const getParticipantForKeyShare = `-- name: GetParticipantForKeyShare :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at FROM participants WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE
 `
 
 type GetParticipantForKeyShareParams struct {
@@ -227,12 +240,14 @@ func (q *Queries) GetParticipantForKeyShare(ctx context.Context, db DBTX, arg Ge
 		&i.Metadata,
 		&i.Version,
 		&i.CreatedAt,
+		&i.GroupName,
+		&i.GroupTimeline,
 	)
 	return i, err
 }
 
 const getParticipantForUpdate = `-- name: GetParticipantForUpdate :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at FROM participants WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type GetParticipantForUpdateParams struct {
@@ -254,22 +269,28 @@ func (q *Queries) GetParticipantForUpdate(ctx context.Context, db DBTX, arg GetP
 		&i.Metadata,
 		&i.Version,
 		&i.CreatedAt,
+		&i.GroupName,
+		&i.GroupTimeline,
 	)
 	return i, err
 }
 
 const listParticipants = `-- name: ListParticipants :many
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at FROM participants
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants
 WHERE workspace_id = $1
     AND ($2::text IS NULL OR external_id = $2)
-    AND ($3::uuid IS NULL OR id < $3)
+    AND ($3::text IS NULL OR group_name = $3)
+    AND (NOT $4::boolean OR group_name IS NULL)
+    AND ($5::uuid IS NULL OR id < $5)
 ORDER BY id DESC
-LIMIT $4
+LIMIT $6
 `
 
 type ListParticipantsParams struct {
 	WorkspaceID uuid.UUID
 	ExternalID  *string
+	GroupName   *string
+	Ungrouped   bool
 	Before      *uuid.UUID
 	PageLimit   int32
 }
@@ -278,6 +299,8 @@ func (q *Queries) ListParticipants(ctx context.Context, db DBTX, arg ListPartici
 	rows, err := db.Query(ctx, listParticipants,
 		arg.WorkspaceID,
 		arg.ExternalID,
+		arg.GroupName,
+		arg.Ungrouped,
 		arg.Before,
 		arg.PageLimit,
 	)
@@ -299,6 +322,8 @@ func (q *Queries) ListParticipants(ctx context.Context, db DBTX, arg ListPartici
 			&i.Metadata,
 			&i.Version,
 			&i.CreatedAt,
+			&i.GroupName,
+			&i.GroupTimeline,
 		); err != nil {
 			return nil, err
 		}
@@ -341,8 +366,10 @@ SET
     email_hash = $2,
     customer_since = $3,
     metadata = $4,
+    group_name = $5,
+    group_timeline = $6,
     version = version + 1
-WHERE workspace_id = $5 AND id = $6 AND version = $7
+WHERE workspace_id = $7 AND id = $8 AND version = $9
 `
 
 type UpdateParticipantParams struct {
@@ -350,6 +377,8 @@ type UpdateParticipantParams struct {
 	EmailHash     []byte
 	CustomerSince *time.Time
 	Metadata      json.RawMessage
+	GroupName     *string
+	GroupTimeline state.Groups
 	WorkspaceID   uuid.UUID
 	ID            uuid.UUID
 	Version       int64
@@ -361,6 +390,8 @@ func (q *Queries) UpdateParticipant(ctx context.Context, db DBTX, arg UpdatePart
 		arg.EmailHash,
 		arg.CustomerSince,
 		arg.Metadata,
+		arg.GroupName,
+		arg.GroupTimeline,
 		arg.WorkspaceID,
 		arg.ID,
 		arg.Version,

@@ -165,7 +165,7 @@ func (r *recorder) owners(ctx context.Context, names []string) (map[string]db.Pa
 	for i, p := range rows {
 		out[p.ExternalID] = p
 		if created[i] {
-			r.participantCreated(p.ID)
+			r.participantCreated(p)
 		}
 	}
 	return out, nil

@@ -2,15 +2,18 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/problem"
+	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
@@ -26,6 +29,7 @@ type ParticipantChanges struct {
 	Email         Change[string]
 	DisplayName   Change[string]
 	CustomerSince Change[time.Time]
+	Group         Change[string] // never rules.DefaultGroup, which is nil
 	Metadata      json.RawMessage
 }
 
@@ -40,6 +44,9 @@ func (c ParticipantChanges) apply(s Scope, p *db.Participant) []string {
 	}
 	if since := InMicroseconds(c.CustomerSince.Value); c.CustomerSince.Set && !sameTime(since, p.CustomerSince) {
 		changed, p.CustomerSince = append(changed, "customer_since"), since
+	}
+	if group := c.Group.Value; c.Group.Set && deref(group) != deref(p.GroupName) {
+		changed, p.GroupName, p.GroupTimeline = append(changed, "group"), group, p.GroupTimeline.With(p.CreatedAt, s.Now, deref(group))
 	}
 	if c.Metadata != nil && !sameMetadata(c.Metadata, p.Metadata) {
 		changed, p.Metadata = append(changed, "metadata"), c.Metadata
@@ -78,14 +85,14 @@ func (e *Engine) CreateParticipant(ctx context.Context, tx *store.Tx, s Scope, e
 			WithErrors([]problem.FieldError{{Pointer: "/external_id", Message: "already used"}})
 	}
 	r := e.record(tx, s)
-	r.participantCreated(p.ID)
+	r.participantCreated(p)
 	return p, r.flush(ctx)
 }
 
 func newParticipant(s Scope, externalID string, c ParticipantChanges) db.Participant {
 	p := db.Participant{
 		WorkspaceID: s.Workspace, ID: newID(), ExternalID: externalID, State: state.ParticipantActive, Metadata: json.RawMessage("{}"),
-		Version: 1, CreatedAt: s.Now,
+		GroupTimeline: state.Groups{}, Version: 1, CreatedAt: s.Now,
 	}
 	c.apply(s, &p)
 	return p
@@ -95,20 +102,21 @@ func (e *Engine) insertParticipant(ctx context.Context, p db.Participant, create
 	return func(tx store.DBTX) error {
 		n, err := e.q.CreateParticipant(ctx, tx, db.CreateParticipantParams{
 			WorkspaceID: p.WorkspaceID, ID: p.ID, ExternalID: p.ExternalID, DisplayName: p.DisplayName, EmailHash: p.EmailHash,
-			CustomerSince: p.CustomerSince, Metadata: p.Metadata, CreatedAt: p.CreatedAt,
+			CustomerSince: p.CustomerSince, GroupName: p.GroupName, GroupTimeline: p.GroupTimeline, Metadata: p.Metadata, CreatedAt: p.CreatedAt,
 		})
 		*created = n == 1
 		return err
 	}
 }
 
-func (r *recorder) participantCreated(id uuid.UUID) {
-	r.event("participant.created", "participant", id, participantData{State: state.ParticipantActive})
+func (r *recorder) participantCreated(p db.Participant) {
+	r.event("participant.created", "participant", p.ID, participantData{State: state.ParticipantActive, Group: deref(p.GroupName)})
 }
 
 type participantData struct {
 	State   state.Participant `json:"state"`
 	Changed []string          `json:"changed,omitempty"`
+	Group   string            `json:"group,omitempty"` // after it changed, the default group when it was cleared
 	Note    string            `json:"note,omitempty"`
 }
 
@@ -127,7 +135,7 @@ func (e *Engine) UpsertParticipant(
 	}
 	r := e.record(tx, s)
 	if created {
-		r.participantCreated(p.ID)
+		r.participantCreated(p)
 		return p, true, r.flush(ctx)
 	}
 	if err := r.changeParticipant(ctx, &p, c); err != nil {
@@ -166,10 +174,14 @@ func (r *recorder) changeParticipant(ctx context.Context, p *db.Participant, c P
 	if len(changed) == 0 {
 		return nil
 	}
-	r.event("participant.updated", "participant", p.ID, participantData{State: p.State, Changed: changed})
+	data := participantData{State: p.State, Changed: changed}
+	if slices.Contains(changed, "group") {
+		data.Group = cmp.Or(deref(p.GroupName), rules.DefaultGroup)
+	}
+	r.event("participant.updated", "participant", p.ID, data)
 	err := r.e.q.UpdateParticipant(ctx, r.tx.Guard(), db.UpdateParticipantParams{
 		WorkspaceID: r.s.Workspace, ID: p.ID, DisplayName: p.DisplayName, EmailHash: p.EmailHash, CustomerSince: p.CustomerSince,
-		Metadata: p.Metadata, Version: p.Version,
+		Metadata: p.Metadata, GroupName: p.GroupName, GroupTimeline: p.GroupTimeline, Version: p.Version,
 	})
 	p.Version++
 	return err

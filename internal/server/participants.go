@@ -9,15 +9,19 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/api"
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/engine"
+	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
 // CreateParticipant makes a participant.
 func (h handlers) CreateParticipant(ctx context.Context, req api.CreateParticipantRequestObject) (api.CreateParticipantResponseObject, error) {
 	b := *req.Body
-	changes := fromParticipantChanges(api.ParticipantChanges{
-		Email: b.Email, DisplayName: b.DisplayName, CustomerSince: b.CustomerSince, Metadata: b.Metadata,
+	changes, err := fromParticipantChanges(api.ParticipantChanges{
+		Email: b.Email, DisplayName: b.DisplayName, CustomerSince: b.CustomerSince, Group: b.Group, Metadata: b.Metadata,
 	})
+	if err != nil {
+		return nil, err
+	}
 	return once(ctx, h.store, api.CreateParticipantResponseObject.VisitCreateParticipantResponse,
 		func(ctx context.Context, tx *store.Tx) (api.CreateParticipantResponseObject, error) {
 			p, err := h.engine.CreateParticipant(ctx, tx, h.scope(ctx), b.ExternalID, changes)
@@ -33,10 +37,14 @@ func (h handlers) CreateParticipant(ctx context.Context, req api.CreateParticipa
 // UpsertParticipant makes the participant of an external id, or brings it to what the body says. Sending it again is harmless by
 // itself, so that it needs no Idempotency-Key.
 func (h handlers) UpsertParticipant(ctx context.Context, req api.UpsertParticipantRequestObject) (api.UpsertParticipantResponseObject, error) {
-	s, changes := h.scope(ctx), fromParticipantChanges(*req.Body)
+	s := h.scope(ctx)
+	changes, err := fromParticipantChanges(*req.Body)
+	if err != nil {
+		return nil, err
+	}
 	var p db.Participant
 	var created bool
-	err := h.store.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
+	err = h.store.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
 		p, created, err = h.engine.UpsertParticipant(ctx, tx, s, req.Params.ExternalID, changes)
 		return err
 	})
@@ -57,10 +65,14 @@ func (h handlers) UpdateParticipant(ctx context.Context, req api.UpdateParticipa
 	if err != nil {
 		return nil, err
 	}
+	changes, err := fromParticipantChanges(*req.Body)
+	if err != nil {
+		return nil, err
+	}
 	s := h.scope(ctx)
 	var p db.Participant
 	err = h.store.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
-		p, err = h.engine.UpdateParticipant(ctx, tx, s, req.ParticipantID, version, fromParticipantChanges(*req.Body))
+		p, err = h.engine.UpdateParticipant(ctx, tx, s, req.ParticipantID, version, changes)
 		return err
 	})
 	if err != nil {
@@ -118,9 +130,13 @@ func (h handlers) ListParticipants(ctx context.Context, req api.ListParticipants
 		return nil, err
 	}
 	ws := h.scope(ctx).Workspace
-	rows, err := h.q.ListParticipants(ctx, h.store.DB(ws), db.ListParticipantsParams{
-		WorkspaceID: ws, ExternalID: req.Params.ExternalID, Before: before, PageLimit: most + 1,
-	})
+	in := db.ListParticipantsParams{
+		WorkspaceID: ws, ExternalID: req.Params.ExternalID, GroupName: req.Params.Group, Before: before, PageLimit: most + 1,
+	}
+	if in.GroupName != nil && *in.GroupName == rules.DefaultGroup {
+		in.GroupName, in.Ungrouped = nil, true
+	}
+	rows, err := h.q.ListParticipants(ctx, h.store.DB(ws), in)
 	if err != nil {
 		return nil, err
 	}
@@ -137,16 +153,21 @@ func change[T any](v nullable.Nullable[T]) engine.Change[T] {
 	return engine.Change[T]{Set: v.IsSpecified(), Value: given(v)}
 }
 
-func fromParticipantChanges(b api.ParticipantChanges) engine.ParticipantChanges {
-	return engine.ParticipantChanges{
-		Email: change(b.Email), DisplayName: change(b.DisplayName), CustomerSince: change(b.CustomerSince), Metadata: fromMetadata(b.Metadata),
+func fromParticipantChanges(b api.ParticipantChanges) (engine.ParticipantChanges, error) {
+	c := engine.ParticipantChanges{
+		Email: change(b.Email), DisplayName: change(b.DisplayName), CustomerSince: change(b.CustomerSince), Group: change(b.Group),
+		Metadata: fromMetadata(b.Metadata),
 	}
+	if c.Group.Value != nil && *c.Group.Value == rules.DefaultGroup {
+		return c, invalid("/group", "names those who are in no group: send null")
+	}
+	return c, nil
 }
 
 func toParticipant(p db.Participant) api.Participant {
 	return api.Participant{
 		ID: p.ID, ExternalID: p.ExternalID, DisplayName: orNull(p.DisplayName), HasEmail: p.EmailHash != nil,
-		State: api.ParticipantState(p.State), CustomerSince: orNullTime(p.CustomerSince), Metadata: toMetadata(p.Metadata),
+		State: api.ParticipantState(p.State), CustomerSince: orNullTime(p.CustomerSince), Group: orNull(p.GroupName), Metadata: toMetadata(p.Metadata),
 		Version: p.Version, CreatedAt: p.CreatedAt.UTC(),
 	}
 }

@@ -174,6 +174,16 @@ func (w *world) number(sql string, args ...any) int64 {
 	return n
 }
 
+// text asks the owner of the database for one text.
+func (w *world) text(sql string, args ...any) string {
+	w.Helper()
+	var text string
+	if err := w.database.Owner(w).QueryRow(w.Context(), sql, args...).Scan(&text); err != nil {
+		w.Fatal(err)
+	}
+	return text
+}
+
 // events lists the types of what happened to a subject, oldest first.
 func (c caller) events(subject uuid.UUID) string {
 	c.w.Helper()

@@ -21,9 +21,10 @@ WHERE
 
 -- name: CreateParticipant :execrows
 INSERT INTO participants (
-    workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at
+    workspace_id, id, external_id, display_name, email_hash, customer_since, group_name, group_timeline, state, metadata, version, created_at
 ) VALUES (
-    @workspace_id, @id, @external_id, @display_name, @email_hash, @customer_since, 'active', @metadata, 1, @created_at
+    @workspace_id, @id, @external_id, @display_name, @email_hash, @customer_since, @group_name, @group_timeline, 'active', @metadata, 1,
+    @created_at
 )
 ON CONFLICT (workspace_id, external_id) DO NOTHING;
 
@@ -49,6 +50,8 @@ SELECT * FROM participants WHERE workspace_id = @workspace_id AND external_id = 
 SELECT * FROM participants
 WHERE workspace_id = @workspace_id
     AND (sqlc.narg('external_id')::text IS NULL OR external_id = sqlc.narg('external_id'))
+    AND (sqlc.narg('group_name')::text IS NULL OR group_name = sqlc.narg('group_name'))
+    AND (NOT @ungrouped::boolean OR group_name IS NULL)
     AND (sqlc.narg('before')::uuid IS NULL OR id < sqlc.narg('before'))
 ORDER BY id DESC
 LIMIT @page_limit;
@@ -60,6 +63,8 @@ SET
     email_hash = @email_hash,
     customer_since = @customer_since,
     metadata = @metadata,
+    group_name = @group_name,
+    group_timeline = @group_timeline,
     version = version + 1
 WHERE workspace_id = @workspace_id AND id = @id AND version = @version;
 

@@ -940,6 +940,11 @@ export type NullableName = string | null;
 export type ParticipantState = 'active' | 'suspended' | 'banned';
 
 /**
+ * Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
+ */
+export type ParticipantGroup = string | null;
+
+/**
  * One value of metadata.
  */
 export type MetadataValue = string;
@@ -964,6 +969,7 @@ export type Participant = {
     has_email: boolean;
     state: ParticipantState;
     customer_since: NullableTimestamp;
+    group: ParticipantGroup;
     metadata: Metadata;
     version: Version;
     created_at: Timestamp;
@@ -991,6 +997,7 @@ export type NewParticipant = {
     email?: Email;
     display_name?: NullableName;
     customer_since?: NullableTimestamp;
+    group?: ParticipantGroup;
     metadata?: Metadata;
 };
 
@@ -1001,6 +1008,7 @@ export type ParticipantChanges = {
     email?: Email;
     display_name?: NullableName;
     customer_since?: NullableTimestamp;
+    group?: ParticipantGroup;
     metadata?: Metadata;
 };
 
@@ -2350,6 +2358,11 @@ export type ToDateQuery = Date;
  * Only the one with this identifier in your system.
  */
 export type ExternalIdQuery = ExternalId;
+
+/**
+ * Only those who are in this group now; `default` are those in none.
+ */
+export type GroupQuery = GroupName;
 
 /**
  * The participant's identifier in your system.
@@ -3978,6 +3991,10 @@ export type ListParticipantsData = {
          * Only the one with this identifier in your system.
          */
         external_id?: ExternalId;
+        /**
+         * Only those who are in this group now; `default` are those in none.
+         */
+        group?: GroupName;
         /**
          * At most this many items.
          */
