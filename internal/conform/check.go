@@ -107,15 +107,18 @@ func checkBalances(p *play, n *yaml.Node) error {
 
 func (p *play) checkBalance(what string, want *yaml.Node, rows []map[string]any) {
 	currency, kind := p.program.str("currency"), ""
-	if n := member(want, "currency"); n != nil {
-		currency = n.Value
-	}
 	if n := member(want, "kind"); n != nil {
 		kind = n.Value
+		if kind != "money" && kind != "credit" {
+			currency = "XXX" // points and the like are counted in no currency
+		}
+	}
+	if n := member(want, "currency"); n != nil {
+		currency = fmt.Sprint(p.value(n))
 	}
 	got := map[string]int64{}
 	for _, row := range rows {
-		if of, told := row["kind"]; row["currency"] == currency && (kind == "" || !told || of == kind) {
+		if row["currency"] == currency && (kind == "" || row["reward_kind"] == kind) {
 			for _, name := range amounts {
 				got[name] += integer(row[name])
 			}

@@ -140,6 +140,7 @@ then: {}
 		"accounts are what their":         {"/ledger/transfers$", `"amount":1000`, `"amount":999`},
 		"people have what they were":      {"/balances$", `"available":1000`, `"available":1001`},
 		"every decision can be replayed":  {"/replay$", `"answer_hash":"....`, `"answer_hash":"0000`},
+		"the chain of the log verifies":   {"/verification$", `"verified":true`, `"verified":false`},
 		"statistics equal facts":          {"/statistics$", `"revenue":10000`, `"revenue":9999`},
 		"an answer that it can go on wit": {"/v1/programs$", `"id"`, `"ID"`},
 	} {

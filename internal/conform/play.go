@@ -29,8 +29,9 @@ type play struct {
 	rules    *yaml.Node
 	ids      map[string]string // participants by name; empty until asked for
 	saved    map[string]*answer
-	orders   map[any]any // names by id of the conversion
-	versions map[any]any // numbers by id
+	coins    map[string]string // what the currencies of the file stand for
+	orders   map[any]any       // names by id of the conversion
+	versions map[any]any       // numbers by id
 	failures []Failure
 }
 
@@ -79,6 +80,7 @@ func (p *play) tell() {
 	}()
 	p.run, p.ids, p.saved, p.versions = digits(), map[string]string{}, map[string]*answer{}, map[any]any{}
 	p.until(0, p.began)
+	p.pickCurrencies()
 	p.give()
 	for _, s := range p.when {
 		p.take(s)

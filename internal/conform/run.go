@@ -213,5 +213,13 @@ func (r *runner) stage(ctx context.Context, c *api, all []*play) error {
 		})
 	}
 	done.Wait()
+	if len(all) > 0 && ctx.Err() == nil {
+		if err := chainHolds(ctx, c, shared.present()); err != nil {
+			p := all[0]
+			p.failures = nil
+			p.fail(1, "after the situations of this workspace", "the chain of the log verifies", err.Error())
+			r.failures[p.Situation] = append(r.failures[p.Situation], p.failures...)
+		}
+	}
 	return ctx.Err()
 }

@@ -23,6 +23,7 @@ type Situation struct {
 	alone  bool // needs a workspace for itself
 
 	program  *yaml.Node // what the program is made of, the fixture merged in
+	digits   []currency // of currencies that stand for others
 	people   []person
 	codes    []givenCode
 	referred []referred
@@ -127,11 +128,12 @@ func read(pack fs.FS, name string) (*Situation, error) {
 func (f file) given(pack fs.FS, s *Situation, n *yaml.Node) error {
 	var uses string
 	err := f.fields(n, map[string]func(*yaml.Node) error{
-		"uses":     into(&uses, text),
-		"program":  into(&s.program, mapping),
-		"people":   into(&s.people, f.people),
-		"codes":    into(&s.codes, f.codes),
-		"referred": into(&s.referred, f.referred),
+		"uses":       into(&uses, text),
+		"program":    into(&s.program, mapping),
+		"currencies": into(&s.digits, f.currencies),
+		"people":     into(&s.people, f.people),
+		"codes":      into(&s.codes, f.codes),
+		"referred":   into(&s.referred, f.referred),
 	})
 	if err != nil || uses == "" {
 		return err

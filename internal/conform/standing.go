@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,6 +28,26 @@ func (p *play) standing() {
 		if err := check.run(); err != nil {
 			p.fail(1, "after every situation", check.what, err.Error())
 		}
+	}
+}
+
+// chainHolds walks the log of the workspace, which is one for all of its situations.
+func chainHolds(ctx context.Context, c *api, now time.Time) error {
+	if err := setClock(ctx, c, now.Add(time.Second)); err != nil { // what is due is done then, the numbering of events too
+		return err
+	}
+	for from := int64(1); ; {
+		a, err := c.read(ctx, fmt.Sprintf("/v1/events/verification?from_seq=%d", from))
+		if err != nil {
+			return err
+		}
+		if a.get("verified") != true {
+			return errors.New(a.String())
+		}
+		if a.get("complete") == true {
+			return nil
+		}
+		from = integer(a.get("through_seq")) + 1
 	}
 }
 
@@ -96,21 +117,22 @@ func (p *play) peopleHaveTheirs() error {
 		if err != nil {
 			return err
 		}
-		owed := map[any]int64{}
+		owed := map[[2]any]int64{}
 		for _, r := range rewards {
-			owed[r["currency"]] += integer(r["granted"]) - integer(r["reversed"])
+			owed[[2]any{r["currency"], r["kind"]}] += integer(r["granted"]) - integer(r["reversed"])
 		}
 		rows, err := p.balances(who)
 		if err != nil {
 			return err
 		}
 		for _, b := range rows {
-			owed[b["currency"]] -= integer(b["paid"]) + integer(b["redeemed"]) + integer(b["expired"])
-			owed[b["currency"]] -= integer(b["pending"]) + integer(b["available"]) + integer(b["reserved"])
+			for _, name := range amounts {
+				owed[[2]any{b["currency"], b["reward_kind"]}] -= integer(b[name])
+			}
 		}
-		for currency, n := range owed {
+		for of, n := range owed {
 			if n != 0 {
-				return fmt.Errorf("%s lacks %d %v: rewards %s, balances %s", who, n, currency, show(rewards), show(rows))
+				return fmt.Errorf("%s lacks %d of %v: rewards %s, balances %s", who, n, of, show(rewards), show(rows))
 			}
 		}
 	}
@@ -185,9 +207,10 @@ func (p *play) recount() (map[string]int64, error) {
 	}
 	rewards, err := p.everyReward()
 	for _, r := range rewards {
-		r := r.(map[string]any)
-		out["rewards_granted"] += integer(r["granted"])
-		out["rewards_reversed"] += integer(r["reversed"])
+		if r := r.(map[string]any); r["kind"] == "money" || r["kind"] == "credit" { // the others are counted in no currency
+			out["rewards_granted"] += integer(r["granted"])
+			out["rewards_reversed"] += integer(r["reversed"])
+		}
 	}
 	return out, errors.Join(err,
 		count("/v1/clicks", func(c map[string]any) {

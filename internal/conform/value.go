@@ -47,6 +47,9 @@ func (p *play) text(line int, s string) any {
 		}
 		return o.from(p.began).Format(time.RFC3339Nano)
 	}
+	if coin, ok := p.coins[s]; ok {
+		return coin
+	}
 	if whole := reference.FindString(s); whole == s && s != "" {
 		return p.refersTo(line, s[2:len(s)-1])
 	}

@@ -2,6 +2,7 @@ package conform
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -43,6 +44,7 @@ func init() { // the verbs look up each other's names
 		"release":      changesReward("release"),
 		"cancel":       changesReward("cancel"),
 		"gift":         gives,
+		"rate":         rates,
 		"program":      changesProgram,
 		"publish":      publishes,
 		"get":          gets,
@@ -226,6 +228,18 @@ func gives(p *play, a *args) request {
 		"external_id": p.my(a.optional("ref", uuid.NewString())), "reason": "a gift",
 	}
 	return post("/v1/rewards", a.body(b))
+}
+
+// rates records what a unit of one currency is worth in another, from when it happened on.
+func rates(p *play, a *args) request {
+	b := map[string]any{"source": "desk"}
+	for _, side := range []string{"from", "to"} {
+		if n := a.take(side); n != nil {
+			b[side+"_currency"] = p.value(n)
+		}
+	}
+	b["effective_at"] = p.at(a.step.at).Format(time.RFC3339Nano)
+	return post("/v1/exchange-rates", a.body(b))
 }
 
 func changesProgram(p *play, a *args) request {
