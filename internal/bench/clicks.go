@@ -210,7 +210,7 @@ func (b *clickBench) fold(ctx context.Context) (stop func() error) {
 				select {
 				case <-ctx.Done():
 					last = true // what was committed since
-				case <-time.After(200 * time.Millisecond):
+				case <-time.After(time.Second):
 				}
 			}
 		}

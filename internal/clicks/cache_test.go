@@ -19,7 +19,14 @@ type source struct {
 	gate  chan struct{} // when not nil, an answer waits for it
 }
 
-func (s *source) fetch(ctx context.Context, key string) (string, error) {
+func (s *source) fetch(ctx context.Context, keys []string, land func(string, string, error)) {
+	value, err := s.answer(ctx)
+	for _, key := range keys {
+		land(key, value, err)
+	}
+}
+
+func (s *source) answer(ctx context.Context) (string, error) {
 	s.asked.Add(1)
 	s.mu.Lock()
 	value, err, gate := s.value, s.err, s.gate
@@ -65,15 +72,17 @@ func TestAnAnswerIsUsedForTwoSeconds(t *testing.T) {
 		asked   int64
 	}{
 		{"a", nil, 0, "a", false, 1},
-		{"b", nil, freshFor - 1, "a", false, 1},
-		{"b", nil, 1, "b", false, 2},
-		{"", errors.New("down"), freshFor, "b", false, 3},
-		{"", errors.New("down"), freshFor - 1, "b", false, 3}, // one visitor in two seconds waits for it
-		{"c", nil, 1, "b", false, 4},                          // nobody waits for a database that was down
-		{"c", nil, time.Second, "c", false, 4},                // but it was asked
-		{"", errors.New("down"), staleFor - time.Second - 1, "c", false, 5},
-		{"", errors.New("down"), freshFor + 1, "", true, 6},
-		{"d", nil, 0, "d", false, 7},
+		{"b", nil, freshFor/2 - 1, "a", false, 1},
+		{"b", nil, 1, "a", false, 2}, // asked for while the old one is still used
+		{"c", nil, freshFor - 1, "b", false, 3},
+		{"d", nil, freshFor, "d", false, 4},
+		{"", errors.New("down"), freshFor, "d", false, 5},
+		{"", errors.New("down"), freshFor/2 - 1, "d", false, 5}, // one visitor in a while waits for it
+		{"e", nil, freshFor, "d", false, 6},                     // nobody waits for a database that was down
+		{"e", nil, time.Second - 1, "e", false, 6},              // but it was asked
+		{"", errors.New("down"), staleFor - time.Second, "e", false, 7},
+		{"", errors.New("down"), freshFor + 1, "", true, 8},
+		{"f", nil, 0, "f", false, 9},
 	} {
 		s.set(step.value, step.err, nil)
 		k.forward(step.forward)
@@ -123,6 +132,28 @@ func TestManyWhoWaitAskOnce(t *testing.T) {
 	close(gate)
 	group.Wait()
 	if n := s.asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// A thousand keys that nobody has asked for yet are a few questions.
+func TestManyKeysAreAskedForTogether(t *testing.T) {
+	t.Parallel()
+	c, s, _ := newTestCache()
+	gate := make(chan struct{})
+	s.set("a", nil, gate)
+	var group sync.WaitGroup
+	for i := range 1000 {
+		group.Go(func() {
+			if got, err := c.get(t.Context(), strconv.Itoa(i)); got != "a" || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	time.Sleep(fetchFor / 4) // for all to ask, or most
+	close(gate)
+	group.Wait()
+	if n := s.asked.Load(); n > 500 {
 		t.Errorf("asked %d times", n)
 	}
 }

@@ -37,7 +37,7 @@ func New(s *store.Store, log *slog.Logger) *Clicks {
 	return &Clicks{
 		log:         log,
 		directories: newCache(l.directory),
-		targets:     newCache(l.target),
+		targets:     newCache(l.targets),
 		agents:      newAgents(),
 		repeats:     newRepeats(),
 		lane:        startLane(s, log),

@@ -99,24 +99,40 @@ type lookup struct {
 	zones sync.Map // of *time.Location by name: loading one reads a file
 }
 
-func (l *lookup) directory(ctx context.Context, _ struct{}) (*directory, error) {
+func (l *lookup) directory(ctx context.Context, keys []struct{}, land func(struct{}, *directory, error)) {
 	rows, err := l.query.ListAllWorkspaces(ctx, l.store.DB(uuid.Nil))
-	if err != nil {
-		return nil, err
+	for _, key := range keys {
+		land(key, newDirectory(rows), err)
 	}
-	return newDirectory(rows), nil
 }
 
-// target reads a code; there is none when the answer is nil.
-func (l *lookup) target(ctx context.Context, key targetKey) (*target, error) {
-	rows, err := l.query.ListClickTargets(ctx, l.store.DB(key.workspace), db.ListClickTargetsParams{
-		WorkspaceID: key.workspace, FoldedValues: []string{key.folded},
-	})
-	if err != nil || len(rows) == 0 {
-		return nil, err
+// targets reads codes, with one question for each workspace; of a code that does not exist the target is nil.
+func (l *lookup) targets(ctx context.Context, keys []targetKey, land func(targetKey, *target, error)) {
+	folded := map[uuid.UUID][]string{}
+	for _, key := range keys {
+		folded[key.workspace] = append(folded[key.workspace], key.folded)
 	}
-	row := rows[0]
-	t := &target{code: row.CodeID, program: row.ProgramID, referrer: row.ReferrerID}
+	for workspace, values := range folded {
+		rows, err := l.query.ListClickTargets(ctx, l.store.DB(workspace), db.ListClickTargetsParams{WorkspaceID: workspace, FoldedValues: values})
+		found := make(map[string]db.ListClickTargetsRow, len(rows))
+		for _, row := range rows {
+			found[row.FoldedValue] = row
+		}
+		for _, value := range values {
+			row, ok := found[value]
+			switch key := (targetKey{workspace, value}); {
+			case ok:
+				t, err := l.target(row)
+				land(key, t, err)
+			default:
+				land(key, nil, err)
+			}
+		}
+	}
+}
+
+func (l *lookup) target(row db.ListClickTargetsRow) (t *target, err error) {
+	t = &target{code: row.CodeID, program: row.ProgramID, referrer: row.ReferrerID}
 	if t.landing, err = landing.Parse(row.LandingURL); err != nil {
 		return nil, fmt.Errorf("program %s: %w", row.ProgramID, err)
 	}

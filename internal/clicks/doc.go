@@ -13,7 +13,7 @@
 //     whatever reason (no database, a full queue, a cut connection, an answer that took too long), the visitor is sent on without an id.
 //   - A click costs no wait of its own: there is no timer. A batch is what arrived while the batch before was being committed.
 //   - Robots, prefetches and HEAD requests are stored and flagged, and get no id. Repeats are stored and flagged, and get one.
-//   - What is known of codes and workspaces is at most 2 s old, and is used for 10 minutes more while the database cannot be asked.
+//   - What is known of codes and workspaces is at most 2 s old, and is used for a day more while the database cannot be asked.
 //     Changes made by this process are seen at once when it calls Forget.
 //   - Statistics are exact at every read: what is folded and what is not is counted by one statement, on one snapshot.
 //   - Addresses, agents and visitor ids are stored as keyed hashes only. Those of addresses and agents change with the UTC day.

@@ -129,7 +129,12 @@ func clickID(location string) string {
 // stored reads the clicks of a place, oldest id first.
 func (p *place) stored(t testing.TB, s *store.Store) []db.Click {
 	t.Helper()
-	rows, err := s.DB(p.workspace).Query(t.Context(), "SELECT * FROM clicks WHERE workspace_id = $1 ORDER BY id", p.workspace)
+	return p.storedIn(t, s.DB(p.workspace))
+}
+
+func (p *place) storedIn(t testing.TB, tx db.DBTX) []db.Click {
+	t.Helper()
+	rows, err := tx.Query(t.Context(), "SELECT * FROM clicks WHERE workspace_id = $1 ORDER BY id", p.workspace)
 	if err != nil {
 		t.Fatal(err)
 	}

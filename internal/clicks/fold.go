@@ -13,12 +13,12 @@ import (
 
 // mostFolded bounds the batches of one folding transaction: enough to be quick, few enough to be done long before the statement
 // timeout.
-const mostFolded = 100
+const mostFolded = 500
 
 // Fold adds committed clicks of a workspace to the statistics, in one transaction, and reports whether there is more to fold. Any
 // number of processes may call it at any time: all but one find nothing to do.
 func Fold(ctx context.Context, s *store.Store, workspaceID uuid.UUID) (more bool, err error) {
-	for limit := int32(mostFolded); ; limit /= 10 {
+	for limit := int32(mostFolded); ; limit = max(limit/10, 1) {
 		more, err = foldSome(ctx, s, workspaceID, limit)
 		if !errors.Is(err, problem.Overloaded) || limit == 1 {
 			return more, err

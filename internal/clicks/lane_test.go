@@ -327,7 +327,7 @@ func TestWhatIsAcknowledgedIsStored(t *testing.T) {
 	}
 	group.Wait()
 	stored := map[uuid.UUID]bool{}
-	for _, row := range p.stored(t, d.Store) {
+	for _, row := range p.storedIn(t, owner) {
 		stored[row.ID] = true
 	}
 	lost := 0
