@@ -28,6 +28,7 @@ type Clicks struct {
 	agents      *agents
 	repeats     *repeats
 	lane        *lane
+	metrics     *metrics
 }
 
 // New starts the lane. Stop ends it.
@@ -41,6 +42,7 @@ func New(s *store.Store, log *slog.Logger) *Clicks {
 		agents:      newAgents(),
 		repeats:     newRepeats(),
 		lane:        startLane(s, log),
+		metrics:     newMetrics(),
 	}
 }
 
@@ -96,7 +98,9 @@ func (c *Clicks) Follow(ctx context.Context, v *Visit) (Followed, error) {
 		Day: calendar.Day(at, t.zone), OccurredAt: at, ReceivedAt: at,
 	}
 	f := Followed{Class: class, Stored: true}
-	if err := c.lane.commit(&click); err != nil {
+	err = c.lane.commit(&click)
+	c.metrics.count(class, err)
+	if err != nil {
 		f.Stored = false
 		c.repeats.forget(visit)
 	}

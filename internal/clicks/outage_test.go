@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/grapevine-referrals/grapevine/internal/dbtest"
 	"github.com/grapevine-referrals/grapevine/internal/postgres"
@@ -175,5 +177,24 @@ func TestAStoppedLaneStillSendsVisitorsOn(t *testing.T) {
 	}
 	if f := follow(t, c, p.visit(0, "192.0.2.1")); f.Location != "https://shop.example/start" || f.Stored {
 		t.Errorf("%+v", f)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(c.Metrics()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range families[0].GetMetric() {
+		var labels []string
+		for _, l := range m.GetLabel() {
+			labels = append(labels, l.GetValue())
+		}
+		want := 0.0
+		if slices.Equal(labels, []string{"human", "stopping"}) {
+			want = 1
+		}
+		if n := m.GetCounter().GetValue(); n != want {
+			t.Errorf("%v visits are counted as %v", n, labels)
+		}
 	}
 }

@@ -36,6 +36,7 @@ func New(o Options, st *store.Store) (*Server, error) {
 		s.metrics.watchPool(st.Stat)
 		c := clicks.New(st, s.log)
 		s.clicks, s.stops = c, append(s.stops, c.Stop)
+		s.metrics.registry.MustRegister(c.Metrics()...)
 		return handlers{system: s.system(), q: q, store: st, engine: engine.New(s.log), clicks: c, edge: s}
 	})
 }

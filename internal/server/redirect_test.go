@@ -157,6 +157,9 @@ func TestALinkIsCountedAndLoggedLikeAnyRequest(t *testing.T) {
 		`grapevine_http_requests_total{method="GET",operation="followWorkspaceLink",status="3xx"} 1`,
 		`grapevine_http_requests_total{method="HEAD",operation="followWorkspaceLink",status="3xx"} 1`,
 		`grapevine_http_requests_in_flight 1`,
+		`grapevine_clicks_total{class="human",outcome="committed"} 1`,
+		`grapevine_clicks_total{class="prefetch",outcome="committed"} 1`,
+		`grapevine_clicks_total{class="human",outcome="queue_full"} 0`,
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the metrics lack %s", want)
