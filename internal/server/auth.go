@@ -44,14 +44,18 @@ type cachedKey struct {
 type authenticator struct {
 	load     keyLoader
 	operator string
+	failures *missBudget
 
 	mu        sync.RWMutex
 	keys      map[keyName]cachedKey
-	forgotten int // how many keys were dropped; what was read before the latest is not kept
+	accepted  map[keyName]bool // which keys were valid once, also those that are not kept
+	forgotten int              // how many keys were dropped; what was read before the latest is not kept
 }
 
-func newAuthenticator(load keyLoader, operatorToken string) *authenticator {
-	return &authenticator{load: load, operator: operatorToken, keys: map[keyName]cachedKey{}}
+func newAuthenticator(load keyLoader, operatorToken string, failures *missBudget) *authenticator {
+	return &authenticator{
+		load: load, operator: operatorToken, failures: failures, keys: map[keyName]cachedKey{}, accepted: map[keyName]bool{},
+	}
 }
 
 var errNoKey = problem.Unauthenticated.With("Send an API key as Authorization: Bearer <key>.")
@@ -106,19 +110,28 @@ func (a *authenticator) authenticateOperator(ctx context.Context, token string) 
 	if subtle.ConstantTimeCompare(sent[:], want[:]) == 1 {
 		return Principal{WorkspaceID: OperatorWorkspace, Mode: Operator}, nil
 	}
-	if _, err := a.authenticateKey(ctx, token); err != nil {
+	if _, err := a.authenticateKey(ctx, token); errors.Is(err, problem.RateLimited) {
+		return Principal{}, err
+	} else if err != nil {
 		return Principal{}, problem.Unauthenticated.With("Send the operator token as Authorization: Bearer <token>.")
 	}
 	return Principal{}, problem.Forbidden.With("This operation takes the operator token, not an API key.")
 }
 
-// authenticateKey answers every credential that is no valid key alike, whatever is wrong with it.
+// authenticateKey answers every credential that is no valid key alike, whatever is wrong with it. A network that has sent too many of
+// them is not listened to for a while, except with keys that were valid before: one bad client must not shut out its neighbours.
 func (a *authenticator) authenticateKey(ctx context.Context, token string) (Principal, error) {
 	key, err := apikey.Parse(token)
 	if err != nil {
-		return Principal{}, errNoKey
+		return Principal{}, a.refuse(ctx)
 	}
-	stored, err := a.find(ctx, keyName{key.WorkspaceID, key.ID})
+	name := keyName{key.WorkspaceID, key.ID}
+	if !a.known(name) {
+		if err := a.failures.check(ctx, requestFrom(ctx).client); err != nil {
+			return Principal{}, err
+		}
+	}
+	stored, err := a.find(ctx, name)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -127,12 +140,39 @@ func (a *authenticator) authenticateKey(ctx context.Context, token string) (Prin
 	valid := key.Matches(row.SecretHash) && stored.Workspace.Mode == string(key.Mode) && row.Kind == string(key.Kind) &&
 		row.RevokedAt == nil && (row.ExpiresAt == nil || now.Before(*row.ExpiresAt))
 	if !valid {
-		return Principal{}, errNoKey
+		return Principal{}, a.refuse(ctx)
 	}
+	a.accept(name)
 	return Principal{
 		WorkspaceID: key.WorkspaceID, Mode: Mode(key.Mode), Workspace: stored.Workspace, KeyID: key.ID, Kind: key.Kind,
 		Scopes: row.Scopes,
 	}, nil
+}
+
+// refuse counts a credential that is none, and answers it.
+func (a *authenticator) refuse(ctx context.Context) error {
+	if err := a.failures.miss(ctx, requestFrom(ctx).client); err != nil {
+		return err
+	}
+	return errNoKey
+}
+
+func (a *authenticator) known(name keyName) bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.accepted[name]
+}
+
+func (a *authenticator) accept(name keyName) {
+	if a.known(name) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.accepted) >= mostKeys {
+		clear(a.accepted)
+	}
+	a.accepted[name] = true
 }
 
 func (a *authenticator) find(ctx context.Context, name keyName) (storedKey, error) {
@@ -168,6 +208,7 @@ func (a *authenticator) find(ctx context.Context, name keyName) (storedKey, erro
 func (a *authenticator) forget(workspaceID, keyID uuid.UUID) {
 	a.mu.Lock()
 	delete(a.keys, keyName{workspaceID, keyID})
+	delete(a.accepted, keyName{workspaceID, keyID})
 	a.forgotten++
 	a.mu.Unlock()
 }

@@ -164,6 +164,36 @@ func TestRevocationIsSeen(t *testing.T) {
 	}
 }
 
+// Whoever guesses keys is slowed down and costs no look-ups any more; keys that were valid before are still let in.
+func TestGuessingKeysIsSlowedDown(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(o *Options) { o.BadKeysPerNetwork = Rate{PerSecond: 1, Burst: 3} })
+	b.stub.list = func(context.Context, api.ListProgramsRequestObject) (api.ListProgramsResponseObject, error) {
+		return noPrograms, nil
+	}
+	good, late := b.secret("programs:read"), b.secret("programs:read")
+	ask := func(what, key string, status int) {
+		t.Helper()
+		res, body := b.ask("GET", "/v1/programs", "", bearerOf(key))
+		b.expect(what, res, body, status, "")
+		if retry := res.Header.Get("Retry-After"); (retry != "") != (status == 429) {
+			t.Errorf("%s: Retry-After %q", what, retry)
+		}
+	}
+	ask("a valid key", good, 200)
+	b.ask("GET", "/v1/programs", "")
+	for range 3 {
+		ask("a guess", good[:len(good)-1]+"!", 401)
+	}
+	before := b.loadCount()
+	ask("one guess too many", good[:len(good)-1]+"!", 429)
+	ask("a key that nobody has seen yet", late, 429)
+	if b.loadCount() != before {
+		t.Errorf("%d look-ups", b.loadCount()-before)
+	}
+	ask("the valid key", good, 200)
+}
+
 func TestOperator(t *testing.T) {
 	t.Parallel()
 	b, off := start(t, nil), start(t, func(o *Options) { o.OperatorToken = "" })

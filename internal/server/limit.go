@@ -76,7 +76,7 @@ func (l *limiter) limitKey(ctx context.Context, h http.Header, p Principal) erro
 	return err
 }
 
-// missBudget slows down those who guess codes: look-ups that find nothing use up a budget per network and one for all. A network
+// missBudget slows down those who guess codes or keys: look-ups that find nothing use up a budget per network and one for all. A network
 // whose budget is used up gets 429 whatever it asks for. When only the common one is, hits are still answered, so that guessing
 // from many networks cannot stop the visitors of everybody else.
 type missBudget struct {

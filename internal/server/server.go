@@ -50,6 +50,9 @@ type Options struct {
 
 	// MissesPerNetwork and MissesInAll slow down guessing of codes; zero: 1 per second after 120, and 100 per second after 6,000.
 	MissesPerNetwork, MissesInAll Rate
+
+	// BadKeysPerNetwork slows down guessing of API keys; zero: 5 per second after 1,000.
+	BadKeysPerNetwork Rate
 }
 
 // Server is the HTTP edge and everything behind it.
@@ -79,8 +82,12 @@ func newServer(o Options, load keyLoader, handlers func(*Server) api.StrictServe
 	if err != nil {
 		return nil, err
 	}
+	badKeys, err := newMissBudget(o.BadKeysPerNetwork, Rate{})
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
-		log: o.Log, pages: pages(), operations: table, auth: newAuthenticator(load, o.OperatorToken),
+		log: o.Log, pages: pages(), operations: table, auth: newAuthenticator(load, o.OperatorToken, badKeys),
 		slots: make(slots, o.MaxInFlight), metrics: newMetrics(), trusted: o.TrustedProxies, timeout: o.RequestTimeout, options: o,
 	}
 	s.metrics.registry.MustRegister(o.Collectors...)
@@ -107,6 +114,7 @@ func (o *Options) setDefaults() {
 	orElse(&o.DrainTimeout, 30*time.Second)
 	orElse(&o.MissesPerNetwork, Rate{PerSecond: 1, Burst: 120})
 	orElse(&o.MissesInAll, Rate{PerSecond: 100, Burst: 6000})
+	orElse(&o.BadKeysPerNetwork, Rate{PerSecond: 5, Burst: 1000})
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
 	}
