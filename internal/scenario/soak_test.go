@@ -35,7 +35,9 @@ func TestRandomLifecyclesAgreeToTheCent(t *testing.T) {
 	const clients, referrers = 32, 5
 	w := newWorld(t)
 	w.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
-	w.start(fixture())
+	rules := fixture()
+	within(60*day, true)(rules)
+	w.start(rules)
 	var codes [referrers]string
 	for i := range codes {
 		_, codes[i] = w.code(fmt.Sprintf("A%d", i), "")
@@ -94,7 +96,8 @@ func TestRandomLifecyclesAgreeToTheCent(t *testing.T) {
 	t.Logf("%d lifecycles in %s: %d cents to referrers, %d to referees, books %v", stories, time.Since(began).Round(time.Millisecond), referrer, referees, total)
 }
 
-// story makes a lifecycle: a signup, up to four purchases, refunds of some of them.
+// story makes a lifecycle: a signup, up to four purchases, refunds and chargebacks of some of them; of six referees one leaves at the
+// end, which takes everything, and one leaves and comes back, which takes nothing.
 func (w *world) story(i int, code string) lifecycle {
 	r := rand.New(rand.NewPCG(uint64(i), 42))
 	who := fmt.Sprintf("B%d", i)
@@ -111,7 +114,7 @@ func (w *world) story(i int, code string) lifecycle {
 			net -= back
 			l.facts = append(l.facts, fact{"/v1/reversals", body{
 				"source": "shop", "external_id": fmt.Sprintf("%s-r%d", order, n), "conversion_external_id": order,
-				"conversion_type": "purchase", "kind": "refund", "amount": back, "occurred_at": at.Add(time.Minute * time.Duration(n+1)),
+				"conversion_type": "purchase", "kind": []string{"refund", "chargeback"}[r.IntN(2)], "amount": back, "occurred_at": at.Add(time.Minute * time.Duration(n+1)),
 			}})
 			if net == 0 {
 				break
@@ -124,6 +127,16 @@ func (w *world) story(i int, code string) lifecycle {
 		if qualified {
 			l.referrer += (net*2 + 5) / 10
 		}
+	}
+	leaving := func(path, ref string, at time.Time) fact {
+		return fact{path, body{"program_id": w.program, "referee_external_id": who, "external_id": who + ref, "occurred_at": at}}
+	}
+	switch r.IntN(6) {
+	case 0:
+		l.facts = append(l.facts, leaving("/v1/churns", "-left", t0.Add(-10*day)))
+		l.referrer, l.referees = 0, 0
+	case 1:
+		l.facts = append(l.facts, leaving("/v1/churns", "-left", t0.Add(-10*day)), leaving("/v1/reactivations", "-back", t0.Add(-9*day)))
 	}
 	r.Shuffle(len(l.facts), func(a, b int) { l.facts[a], l.facts[b] = l.facts[b], l.facts[a] })
 	return l
