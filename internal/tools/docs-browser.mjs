@@ -1,5 +1,5 @@
 // Opens the rendered contract in a headless Chromium and fails when the page asks anybody but this server for anything, throws, or
-// does not show the contract. Needs no npm package: it speaks the DevTools protocol over the browser's own pipe.
+// does not show the contract. It speaks the DevTools protocol over the browser's own pipe. Where there is no Chromium, npm fetches one.
 //
 //   node internal/tools/docs-browser.mjs http://127.0.0.1:8080 [screenshot.png]
 import { spawn, spawnSync } from 'node:child_process';
@@ -9,10 +9,19 @@ import { join } from 'node:path';
 
 const base = new URL(process.argv[2]).origin;
 const names = [process.env.CHROMIUM, 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-const browser = names.find((name) => name && spawnSync(name, ['--version']).status === 0);
-if (!browser) {
-  console.log('docs-browser: no Chromium on this machine; the page is checked by the Go tests of internal/server/docs alone');
-  process.exit(0);
+const browser = names.find((name) => name && spawnSync(name, ['--version']).status === 0) ?? (await fetched());
+
+async function fetched() {
+  console.log('docs-browser: no Chromium on this machine; npm fetches one (65 MB)');
+  const dir = new URL('browser/', import.meta.url);
+  const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: dir, stdio: 'inherit' });
+  if (npm.status !== 0) {
+    console.error('docs-browser: that failed; repair: install Chromium (Debian: apt install chromium), or set CHROMIUM to the path of one');
+    process.exit(1);
+  }
+  process.env.AWS_EXECUTION_ENV = 'AWS_Lambda_nodejs22.x'; // makes the package bring the shared libraries as well
+  const { default: chromium } = await import(new URL('node_modules/@sparticuz/chromium/build/esm/index.js', dir).href);
+  return chromium.executablePath(); // unpacked to the folder of temporary files
 }
 
 const profile = mkdtempSync(join(tmpdir(), 'grapevine-docs-'));
