@@ -2022,6 +2022,21 @@ type ConversionPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
+// ConversionPreview What would become of a conversion.
+type ConversionPreview struct {
+	// Reason Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
+	Reason ReasonCode `json:"reason"`
+
+	// ReferralID Identifier of the related resource, or null when there is none.
+	ReferralID nullable.Nullable[NullableID] `json:"referral_id"`
+
+	// Rewards What everybody would get for it.
+	Rewards []PreviewedReward `json:"rewards"`
+
+	// State Whether a conversion counts for a referral, and how much of it is left.
+	State ConversionState `json:"state"`
+}
+
 // ConversionResult The stored conversion, the rewards it caused, and why it counts or does not.
 type ConversionResult struct {
 	// Conversion A counted action of a referee.
@@ -3049,6 +3064,12 @@ type NewSignup struct {
 	VisitorID *VisitorID `json:"visitor_id,omitempty"`
 }
 
+// NewSimulation Rules to try.
+type NewSimulation struct {
+	// Rules Rules to publish. What is left out takes the default that its schema names.
+	Rules NewRules `json:"rules"`
+}
+
 // NewTestClock Where to move the clock to.
 type NewTestClock struct {
 	// Now The new time. Not before the present time of the workspace, and at most ten years ahead of it.
@@ -3176,6 +3197,48 @@ type ParticipantState string
 
 // PlainText A text document.
 type PlainText = string
+
+// PreviewedReward A reward that would be granted.
+type PreviewedReward struct {
+	// AvailableAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	AvailableAt Timestamp `json:"available_at"`
+
+	// Beneficiary In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
+	Beneficiary Beneficiary `json:"beneficiary"`
+
+	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+	Capped CappedAmount `json:"capped"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Granted Amount in minor units of its currency, zero included.
+	Granted AmountOrZero `json:"granted"`
+
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	Kind RewardKind `json:"kind"`
+
+	// Level Distance from the referee in the tree, 1 for the referrer; 0 for the referee and for a manual reward.
+	Level RewardLevel `json:"level"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// Reason Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
+	Reason ReasonCode `json:"reason"`
+
+	// Reversed Amount in minor units of its currency, zero included.
+	Reversed AmountOrZero `json:"reversed"`
+
+	// RuleKey Name of a reward rule or a milestone, unique within its version.
+	RuleKey RuleKey `json:"rule_key"`
+
+	// State Where a reward stands. A paid reward keeps its state while `reversed` grows.
+	State RewardState `json:"state"`
+
+	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
+	Tier RewardTier `json:"tier"`
+}
 
 // Problem Problem document of RFC 9457. Programs decide by `code`; `title` and `detail` are for people and may change.
 type Problem struct {
@@ -3837,6 +3900,60 @@ type SignupResult struct {
 
 	// Signup The fact that a referee joined.
 	Signup Signup `json:"signup"`
+}
+
+// SimulatedDifference One participant and kind of reward. Minor units.
+type SimulatedDifference struct {
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Difference Amount in minor units of its currency, with its sign.
+	Difference SignedAmount `json:"difference"`
+
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	Kind RewardKind `json:"kind"`
+
+	// New Amount in minor units of its currency, with its sign.
+	New SignedAmount `json:"new"`
+
+	// Old Amount in minor units of its currency, with its sign.
+	Old SignedAmount `json:"old"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+}
+
+// SimulatedTotal One kind of reward. Minor units.
+type SimulatedTotal struct {
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	Kind RewardKind `json:"kind"`
+
+	// New Amount in minor units of its currency, with its sign.
+	New SignedAmount `json:"new"`
+
+	// Old Amount in minor units of its currency, with its sign.
+	Old SignedAmount `json:"old"`
+}
+
+// Simulation What is owed by the rules on record, and what would be owed by those simulated.
+type Simulation struct {
+	// Differences The participants for whom most changes, the greatest change first.
+	Differences []SimulatedDifference `json:"differences"`
+
+	// DifferencesTotal For how many participants and kinds something changes, also those that are not listed.
+	DifferencesTotal int64 `json:"differences_total"`
+
+	// Hash SHA-256 of the whole result, in hexadecimal digits. The same history and rules give the same.
+	Hash string `json:"hash"`
+
+	// Referrals How many referrals were replayed.
+	Referrals int64 `json:"referrals"`
+
+	// Totals What everybody is owed together, one row a kind of reward.
+	Totals []SimulatedTotal `json:"totals"`
 }
 
 // SourceName Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
@@ -4715,6 +4832,12 @@ type RecordConversionParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// PreviewConversionParams defines parameters for PreviewConversion.
+type PreviewConversionParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ReverseConversionParams defines parameters for ReverseConversion.
 type ReverseConversionParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
@@ -4970,6 +5093,12 @@ type PauseProgramParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// SimulateRulesParams defines parameters for SimulateRules.
+type SimulateRulesParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // GetProgramStatisticsParams defines parameters for GetProgramStatistics.
 type GetProgramStatisticsParams struct {
 	// From First day, in the time zone of the program.
@@ -5195,6 +5324,9 @@ type DisableCodeJSONRequestBody = CodeDisabling
 // RecordConversionJSONRequestBody defines body for RecordConversion for application/json ContentType.
 type RecordConversionJSONRequestBody = NewConversion
 
+// PreviewConversionJSONRequestBody defines body for PreviewConversion for application/json ContentType.
+type PreviewConversionJSONRequestBody = NewConversion
+
 // ReverseConversionJSONRequestBody defines body for ReverseConversion for application/json ContentType.
 type ReverseConversionJSONRequestBody = NewConversionReversal
 
@@ -5224,6 +5356,9 @@ type CreateProgramJSONRequestBody = NewProgram
 
 // UpdateProgramJSONRequestBody defines body for UpdateProgram for application/json ContentType.
 type UpdateProgramJSONRequestBody = ProgramPatch
+
+// SimulateRulesJSONRequestBody defines body for SimulateRules for application/json ContentType.
+type SimulateRulesJSONRequestBody = NewSimulation
 
 // PublishProgramVersionJSONRequestBody defines body for PublishProgramVersion for application/json ContentType.
 type PublishProgramVersionJSONRequestBody = NewProgramVersion
@@ -5359,6 +5494,9 @@ type ServerInterface interface {
 	// RecordConversion Record a conversion
 	// (POST /v1/conversions)
 	RecordConversion(ctx echo.Context, params RecordConversionParams) error
+	// PreviewConversion Preview a conversion
+	// (POST /v1/conversions/preview)
+	PreviewConversion(ctx echo.Context, params PreviewConversionParams) error
 	// GetConversion Read a conversion
 	// (GET /v1/conversions/{conversion_id})
 	GetConversion(ctx echo.Context, conversionID ConversionIDPath) error
@@ -5464,6 +5602,9 @@ type ServerInterface interface {
 	// PauseProgram Pause a program
 	// (POST /v1/programs/{program_id}/pause)
 	PauseProgram(ctx echo.Context, programID ProgramIDPath, params PauseProgramParams) error
+	// SimulateRules Simulate rules over the recorded history
+	// (POST /v1/programs/{program_id}/simulations)
+	SimulateRules(ctx echo.Context, programID ProgramIDPath, params SimulateRulesParams) error
 	// GetProgramStatistics Count a program
 	// (GET /v1/programs/{program_id}/statistics)
 	GetProgramStatistics(ctx echo.Context, programID ProgramIDPath, params GetProgramStatisticsParams) error
@@ -6428,6 +6569,37 @@ func (w *ServerInterfaceWrapper) RecordConversion(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RecordConversion(ctx, params)
+	return err
+}
+
+// PreviewConversion converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewConversion(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PreviewConversionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewConversion(ctx, params)
 	return err
 }
 
@@ -7537,6 +7709,44 @@ func (w *ServerInterfaceWrapper) PauseProgram(ctx echo.Context) error {
 	return err
 }
 
+// SimulateRules converts echo context to params.
+func (w *ServerInterfaceWrapper) SimulateRules(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "program_id" -------------
+	var programID ProgramIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "program_id", ctx.Param("program_id"), &programID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter program_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SimulateRulesParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SimulateRules(ctx, programID, params)
+	return err
+}
+
 // GetProgramStatistics converts echo context to params.
 func (w *ServerInterfaceWrapper) GetProgramStatistics(ctx echo.Context) error {
 	var err error
@@ -8582,6 +8792,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/programs/:program_id/versions", wrapper.PublishProgramVersion, options.OperationMiddlewares["publishProgramVersion"]...)
 	router.POST(options.BaseURL+"/v1/programs/:program_id/versions/validate", wrapper.ValidateRules, options.OperationMiddlewares["validateRules"]...)
 	router.GET(options.BaseURL+"/v1/programs/:program_id/versions/:version_id", wrapper.GetProgramVersion, options.OperationMiddlewares["getProgramVersion"]...)
+	router.POST(options.BaseURL+"/v1/programs/:program_id/simulations", wrapper.SimulateRules, options.OperationMiddlewares["simulateRules"]...)
 	router.GET(options.BaseURL+"/v1/programs/:program_id/statistics", wrapper.GetProgramStatistics, options.OperationMiddlewares["getProgramStatistics"]...)
 	router.GET(options.BaseURL+"/v1/public/programs/:program_id", wrapper.GetPublicProgram, options.OperationMiddlewares["getPublicProgram"]...)
 	router.GET(options.BaseURL+"/v1/participants", wrapper.ListParticipants, options.OperationMiddlewares["listParticipants"]...)
@@ -8620,6 +8831,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/signups/:signup_id", wrapper.GetSignup, options.OperationMiddlewares["getSignup"]...)
 	router.GET(options.BaseURL+"/v1/conversions", wrapper.ListConversions, options.OperationMiddlewares["listConversions"]...)
 	router.POST(options.BaseURL+"/v1/conversions", wrapper.RecordConversion, options.OperationMiddlewares["recordConversion"]...)
+	router.POST(options.BaseURL+"/v1/conversions/preview", wrapper.PreviewConversion, options.OperationMiddlewares["previewConversion"]...)
 	router.GET(options.BaseURL+"/v1/conversions/:conversion_id", wrapper.GetConversion, options.OperationMiddlewares["getConversion"]...)
 	router.POST(options.BaseURL+"/v1/conversions/:conversion_id/reversals", wrapper.ReverseConversion, options.OperationMiddlewares["reverseConversion"]...)
 	router.GET(options.BaseURL+"/v1/reversals", wrapper.ListReversals, options.OperationMiddlewares["listReversals"]...)
@@ -14594,6 +14806,255 @@ type RecordConversion503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RecordConversion503ApplicationProblemPlusJSONResponse) VisitRecordConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversionRequestObject struct {
+	Params PreviewConversionParams
+	Body   *PreviewConversionJSONRequestBody
+}
+
+type PreviewConversionResponseObject interface {
+	VisitPreviewConversionResponse(w http.ResponseWriter) error
+}
+
+type PreviewConversion200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type PreviewConversion200JSONResponse struct {
+	Body    ConversionPreview
+	Headers PreviewConversion200ResponseHeaders
+}
+
+func (response PreviewConversion200JSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion400ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion401ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion403ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion409ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion413ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion415ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion422ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion429ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion500ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewConversion503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewConversion503ApplicationProblemPlusJSONResponse) VisitPreviewConversionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -22621,6 +23082,275 @@ func (response PauseProgram503ApplicationProblemPlusJSONResponse) VisitPauseProg
 	return err
 }
 
+type SimulateRulesRequestObject struct {
+	ProgramID ProgramIDPath `json:"program_id"`
+	Params    SimulateRulesParams
+	Body      *SimulateRulesJSONRequestBody
+}
+
+type SimulateRulesResponseObject interface {
+	VisitSimulateRulesResponse(w http.ResponseWriter) error
+}
+
+type SimulateRules200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type SimulateRules200JSONResponse struct {
+	Body    Simulation
+	Headers SimulateRules200ResponseHeaders
+}
+
+func (response SimulateRules200JSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules400ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules401ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules403ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules404ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules409ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules413ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules415ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules422ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules429ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules500ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRules503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SimulateRules503ApplicationProblemPlusJSONResponse) VisitSimulateRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetProgramStatisticsRequestObject struct {
 	ProgramID ProgramIDPath `json:"program_id"`
 	Params    GetProgramStatisticsParams
@@ -30486,6 +31216,9 @@ type StrictServerInterface interface {
 	// RecordConversion Record a conversion
 	// (POST /v1/conversions)
 	RecordConversion(ctx context.Context, request RecordConversionRequestObject) (RecordConversionResponseObject, error)
+	// PreviewConversion Preview a conversion
+	// (POST /v1/conversions/preview)
+	PreviewConversion(ctx context.Context, request PreviewConversionRequestObject) (PreviewConversionResponseObject, error)
 	// GetConversion Read a conversion
 	// (GET /v1/conversions/{conversion_id})
 	GetConversion(ctx context.Context, request GetConversionRequestObject) (GetConversionResponseObject, error)
@@ -30591,6 +31324,9 @@ type StrictServerInterface interface {
 	// PauseProgram Pause a program
 	// (POST /v1/programs/{program_id}/pause)
 	PauseProgram(ctx context.Context, request PauseProgramRequestObject) (PauseProgramResponseObject, error)
+	// SimulateRules Simulate rules over the recorded history
+	// (POST /v1/programs/{program_id}/simulations)
+	SimulateRules(ctx context.Context, request SimulateRulesRequestObject) (SimulateRulesResponseObject, error)
 	// GetProgramStatistics Count a program
 	// (GET /v1/programs/{program_id}/statistics)
 	GetProgramStatistics(ctx context.Context, request GetProgramStatisticsRequestObject) (GetProgramStatisticsResponseObject, error)
@@ -31649,6 +32385,54 @@ func (sh *strictHandler) RecordConversion(ctx echo.Context, params RecordConvers
 		return err
 	} else if validResponse, ok := response.(RecordConversionResponseObject); ok {
 		return validResponse.VisitRecordConversionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewConversion operation middleware
+func (sh *strictHandler) PreviewConversion(ctx echo.Context, params PreviewConversionParams) error {
+	var request PreviewConversionRequestObject
+
+	request.Params = params
+
+	var body PreviewConversionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewConversion(ctx.Request().Context(), request.(PreviewConversionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewConversion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewConversionResponseObject); ok {
+		return validResponse.VisitPreviewConversionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -32768,6 +33552,55 @@ func (sh *strictHandler) PauseProgram(ctx echo.Context, programID ProgramIDPath,
 		return err
 	} else if validResponse, ok := response.(PauseProgramResponseObject); ok {
 		return validResponse.VisitPauseProgramResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SimulateRules operation middleware
+func (sh *strictHandler) SimulateRules(ctx echo.Context, programID ProgramIDPath, params SimulateRulesParams) error {
+	var request SimulateRulesRequestObject
+
+	request.ProgramID = programID
+	request.Params = params
+
+	var body SimulateRulesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SimulateRules(ctx.Request().Context(), request.(SimulateRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SimulateRules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SimulateRulesResponseObject); ok {
+		return validResponse.VisitSimulateRulesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

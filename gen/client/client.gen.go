@@ -2023,6 +2023,21 @@ type ConversionPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
+// ConversionPreview What would become of a conversion.
+type ConversionPreview struct {
+	// Reason Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
+	Reason ReasonCode `json:"reason"`
+
+	// ReferralID Identifier of the related resource, or null when there is none.
+	ReferralID nullable.Nullable[NullableID] `json:"referral_id"`
+
+	// Rewards What everybody would get for it.
+	Rewards []PreviewedReward `json:"rewards"`
+
+	// State Whether a conversion counts for a referral, and how much of it is left.
+	State ConversionState `json:"state"`
+}
+
 // ConversionResult The stored conversion, the rewards it caused, and why it counts or does not.
 type ConversionResult struct {
 	// Conversion A counted action of a referee.
@@ -3050,6 +3065,12 @@ type NewSignup struct {
 	VisitorID *VisitorID `json:"visitor_id,omitempty"`
 }
 
+// NewSimulation Rules to try.
+type NewSimulation struct {
+	// Rules Rules to publish. What is left out takes the default that its schema names.
+	Rules NewRules `json:"rules"`
+}
+
 // NewTestClock Where to move the clock to.
 type NewTestClock struct {
 	// Now The new time. Not before the present time of the workspace, and at most ten years ahead of it.
@@ -3177,6 +3198,48 @@ type ParticipantState string
 
 // PlainText A text document.
 type PlainText = string
+
+// PreviewedReward A reward that would be granted.
+type PreviewedReward struct {
+	// AvailableAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	AvailableAt Timestamp `json:"available_at"`
+
+	// Beneficiary In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
+	Beneficiary Beneficiary `json:"beneficiary"`
+
+	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+	Capped CappedAmount `json:"capped"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Granted Amount in minor units of its currency, zero included.
+	Granted AmountOrZero `json:"granted"`
+
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	Kind RewardKind `json:"kind"`
+
+	// Level Distance from the referee in the tree, 1 for the referrer; 0 for the referee and for a manual reward.
+	Level RewardLevel `json:"level"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// Reason Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
+	Reason ReasonCode `json:"reason"`
+
+	// Reversed Amount in minor units of its currency, zero included.
+	Reversed AmountOrZero `json:"reversed"`
+
+	// RuleKey Name of a reward rule or a milestone, unique within its version.
+	RuleKey RuleKey `json:"rule_key"`
+
+	// State Where a reward stands. A paid reward keeps its state while `reversed` grows.
+	State RewardState `json:"state"`
+
+	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
+	Tier RewardTier `json:"tier"`
+}
 
 // Problem Problem document of RFC 9457. Programs decide by `code`; `title` and `detail` are for people and may change.
 type Problem struct {
@@ -3838,6 +3901,60 @@ type SignupResult struct {
 
 	// Signup The fact that a referee joined.
 	Signup Signup `json:"signup"`
+}
+
+// SimulatedDifference One participant and kind of reward. Minor units.
+type SimulatedDifference struct {
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Difference Amount in minor units of its currency, with its sign.
+	Difference SignedAmount `json:"difference"`
+
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	Kind RewardKind `json:"kind"`
+
+	// New Amount in minor units of its currency, with its sign.
+	New SignedAmount `json:"new"`
+
+	// Old Amount in minor units of its currency, with its sign.
+	Old SignedAmount `json:"old"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+}
+
+// SimulatedTotal One kind of reward. Minor units.
+type SimulatedTotal struct {
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	Kind RewardKind `json:"kind"`
+
+	// New Amount in minor units of its currency, with its sign.
+	New SignedAmount `json:"new"`
+
+	// Old Amount in minor units of its currency, with its sign.
+	Old SignedAmount `json:"old"`
+}
+
+// Simulation What is owed by the rules on record, and what would be owed by those simulated.
+type Simulation struct {
+	// Differences The participants for whom most changes, the greatest change first.
+	Differences []SimulatedDifference `json:"differences"`
+
+	// DifferencesTotal For how many participants and kinds something changes, also those that are not listed.
+	DifferencesTotal int64 `json:"differences_total"`
+
+	// Hash SHA-256 of the whole result, in hexadecimal digits. The same history and rules give the same.
+	Hash string `json:"hash"`
+
+	// Referrals How many referrals were replayed.
+	Referrals int64 `json:"referrals"`
+
+	// Totals What everybody is owed together, one row a kind of reward.
+	Totals []SimulatedTotal `json:"totals"`
 }
 
 // SourceName Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
@@ -4716,6 +4833,12 @@ type RecordConversionParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// PreviewConversionParams defines parameters for PreviewConversion.
+type PreviewConversionParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ReverseConversionParams defines parameters for ReverseConversion.
 type ReverseConversionParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
@@ -4971,6 +5094,12 @@ type PauseProgramParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// SimulateRulesParams defines parameters for SimulateRules.
+type SimulateRulesParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // GetProgramStatisticsParams defines parameters for GetProgramStatistics.
 type GetProgramStatisticsParams struct {
 	// From First day, in the time zone of the program.
@@ -5196,6 +5325,9 @@ type DisableCodeJSONRequestBody = CodeDisabling
 // RecordConversionJSONRequestBody defines body for RecordConversion for application/json ContentType.
 type RecordConversionJSONRequestBody = NewConversion
 
+// PreviewConversionJSONRequestBody defines body for PreviewConversion for application/json ContentType.
+type PreviewConversionJSONRequestBody = NewConversion
+
 // ReverseConversionJSONRequestBody defines body for ReverseConversion for application/json ContentType.
 type ReverseConversionJSONRequestBody = NewConversionReversal
 
@@ -5225,6 +5357,9 @@ type CreateProgramJSONRequestBody = NewProgram
 
 // UpdateProgramJSONRequestBody defines body for UpdateProgram for application/json ContentType.
 type UpdateProgramJSONRequestBody = ProgramPatch
+
+// SimulateRulesJSONRequestBody defines body for SimulateRules for application/json ContentType.
+type SimulateRulesJSONRequestBody = NewSimulation
 
 // PublishProgramVersionJSONRequestBody defines body for PublishProgramVersion for application/json ContentType.
 type PublishProgramVersionJSONRequestBody = NewProgramVersion
@@ -5651,6 +5786,24 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/conversions (the `RecordConversion` operationId).
 	RecordConversion(ctx context.Context, params *RecordConversionParams, body RecordConversionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PreviewConversionWithBody Preview a conversion
+	//
+	// Judges a conversion as `recordConversion` would now, from the same body, with the rewards that it would cause. Nothing is stored, the Idempotency-Key neither: every request is answered anew.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/conversions/preview (the `PreviewConversion` operationId).
+	PreviewConversionWithBody(ctx context.Context, params *PreviewConversionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewConversion Preview a conversion
+	//
+	// Judges a conversion as `recordConversion` would now, from the same body, with the rewards that it would cause. Nothing is stored, the Idempotency-Key neither: every request is answered anew.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/conversions/preview (the `PreviewConversion` operationId).
+	PreviewConversion(ctx context.Context, params *PreviewConversionParams, body PreviewConversionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetConversion Read a conversion
 	//
 	// Answers a conversion with what is left of it.
@@ -6005,6 +6158,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/programs/{program_id}/pause (the `PauseProgram` operationId).
 	PauseProgram(ctx context.Context, programID ProgramIDPath, params *PauseProgramParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SimulateRulesWithBody Simulate rules over the recorded history
+	//
+	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/programs/{program_id}/simulations (the `SimulateRules` operationId).
+	SimulateRulesWithBody(ctx context.Context, programID ProgramIDPath, params *SimulateRulesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SimulateRules Simulate rules over the recorded history
+	//
+	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/programs/{program_id}/simulations (the `SimulateRules` operationId).
+	SimulateRules(ctx context.Context, programID ProgramIDPath, params *SimulateRulesParams, body SimulateRulesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetProgramStatistics Count a program
 	//
@@ -7089,6 +7260,44 @@ func (c *Client) RecordConversion(ctx context.Context, params *RecordConversionP
 	return c.Client.Do(req)
 }
 
+// PreviewConversionWithBody Preview a conversion
+//
+// Judges a conversion as `recordConversion` would now, from the same body, with the rewards that it would cause. Nothing is stored, the Idempotency-Key neither: every request is answered anew.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/conversions/preview (the `PreviewConversion` operationId).
+func (c *Client) PreviewConversionWithBody(ctx context.Context, params *PreviewConversionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewConversionRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewConversion Preview a conversion
+//
+// Judges a conversion as `recordConversion` would now, from the same body, with the rewards that it would cause. Nothing is stored, the Idempotency-Key neither: every request is answered anew.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/conversions/preview (the `PreviewConversion` operationId).
+func (c *Client) PreviewConversion(ctx context.Context, params *PreviewConversionParams, body PreviewConversionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewConversionRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetConversion Read a conversion
 //
 // Answers a conversion with what is left of it.
@@ -7884,6 +8093,44 @@ func (c *Client) EndProgram(ctx context.Context, programID ProgramIDPath, params
 // Corresponds with POST /v1/programs/{program_id}/pause (the `PauseProgram` operationId).
 func (c *Client) PauseProgram(ctx context.Context, programID ProgramIDPath, params *PauseProgramParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPauseProgramRequest(c.Server, programID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SimulateRulesWithBody Simulate rules over the recorded history
+//
+// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/programs/{program_id}/simulations (the `SimulateRules` operationId).
+func (c *Client) SimulateRulesWithBody(ctx context.Context, programID ProgramIDPath, params *SimulateRulesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSimulateRulesRequestWithBody(c.Server, programID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SimulateRules Simulate rules over the recorded history
+//
+// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/programs/{program_id}/simulations (the `SimulateRules` operationId).
+func (c *Client) SimulateRules(ctx context.Context, programID ProgramIDPath, params *SimulateRulesParams, body SimulateRulesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSimulateRulesRequest(c.Server, programID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -10371,6 +10618,59 @@ func NewRecordConversionRequestWithBody(server string, params *RecordConversionP
 	return req, nil
 }
 
+// NewPreviewConversionRequest calls the generic PreviewConversion builder with application/json body
+func NewPreviewConversionRequest(server string, params *PreviewConversionParams, body PreviewConversionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewConversionRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewPreviewConversionRequestWithBody constructs an http.Request for the PreviewConversion method, with any body, and a specified content type
+func NewPreviewConversionRequestWithBody(server string, params *PreviewConversionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conversions/preview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewGetConversionRequest constructs an http.Request for the GetConversion method
 func NewGetConversionRequest(server string, conversionID ConversionIDPath) (*http.Request, error) {
 	var err error
@@ -12463,6 +12763,66 @@ func NewPauseProgramRequest(server string, programID ProgramIDPath, params *Paus
 	if err != nil {
 		return nil, err
 	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewSimulateRulesRequest calls the generic SimulateRules builder with application/json body
+func NewSimulateRulesRequest(server string, programID ProgramIDPath, params *SimulateRulesParams, body SimulateRulesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSimulateRulesRequestWithBody(server, programID, params, "application/json", bodyReader)
+}
+
+// NewSimulateRulesRequestWithBody constructs an http.Request for the SimulateRules method, with any body, and a specified content type
+func NewSimulateRulesRequestWithBody(server string, programID ProgramIDPath, params *SimulateRulesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "program_id", programID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/programs/%s/simulations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -14702,6 +15062,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/conversions (the `RecordConversion` operationId).
 	RecordConversionWithResponse(ctx context.Context, params *RecordConversionParams, body RecordConversionJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordConversionResult, error)
 
+	// PreviewConversionWithBodyWithResponse Preview a conversion
+	//
+	// Judges a conversion as `recordConversion` would now, from the same body, with the rewards that it would cause. Nothing is stored, the Idempotency-Key neither: every request is answered anew.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/conversions/preview (the `PreviewConversion` operationId).
+	PreviewConversionWithBodyWithResponse(ctx context.Context, params *PreviewConversionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewConversionResult, error)
+
+	// PreviewConversionWithResponse Preview a conversion
+	//
+	// Judges a conversion as `recordConversion` would now, from the same body, with the rewards that it would cause. Nothing is stored, the Idempotency-Key neither: every request is answered anew.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/conversions/preview (the `PreviewConversion` operationId).
+	PreviewConversionWithResponse(ctx context.Context, params *PreviewConversionParams, body PreviewConversionJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewConversionResult, error)
+
 	// GetConversionWithResponse Read a conversion
 	//
 	// Answers a conversion with what is left of it.
@@ -15106,6 +15484,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/programs/{program_id}/pause (the `PauseProgram` operationId).
 	PauseProgramWithResponse(ctx context.Context, programID ProgramIDPath, params *PauseProgramParams, reqEditors ...RequestEditorFn) (*PauseProgramResult, error)
+
+	// SimulateRulesWithBodyWithResponse Simulate rules over the recorded history
+	//
+	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/programs/{program_id}/simulations (the `SimulateRules` operationId).
+	SimulateRulesWithBodyWithResponse(ctx context.Context, programID ProgramIDPath, params *SimulateRulesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SimulateRulesResult, error)
+
+	// SimulateRulesWithResponse Simulate rules over the recorded history
+	//
+	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/programs/{program_id}/simulations (the `SimulateRules` operationId).
+	SimulateRulesWithResponse(ctx context.Context, programID ProgramIDPath, params *SimulateRulesParams, body SimulateRulesJSONRequestBody, reqEditors ...RequestEditorFn) (*SimulateRulesResult, error)
 
 	// GetProgramStatisticsWithResponse Count a program
 	//
@@ -18590,6 +18986,136 @@ func (r RecordConversionResult) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r RecordConversionResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// PreviewConversionResult200Headers the declared response headers of an HTTP 200 response for PreviewConversion
+type PreviewConversionResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// PreviewConversionResult400Headers the declared response headers of an HTTP 400 response for PreviewConversion
+type PreviewConversionResult400Headers struct {
+	XRequestID *string
+}
+
+// PreviewConversionResult401Headers the declared response headers of an HTTP 401 response for PreviewConversion
+type PreviewConversionResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// PreviewConversionResult403Headers the declared response headers of an HTTP 403 response for PreviewConversion
+type PreviewConversionResult403Headers struct {
+	XRequestID *string
+}
+
+// PreviewConversionResult409Headers the declared response headers of an HTTP 409 response for PreviewConversion
+type PreviewConversionResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// PreviewConversionResult413Headers the declared response headers of an HTTP 413 response for PreviewConversion
+type PreviewConversionResult413Headers struct {
+	XRequestID *string
+}
+
+// PreviewConversionResult415Headers the declared response headers of an HTTP 415 response for PreviewConversion
+type PreviewConversionResult415Headers struct {
+	XRequestID *string
+}
+
+// PreviewConversionResult422Headers the declared response headers of an HTTP 422 response for PreviewConversion
+type PreviewConversionResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// PreviewConversionResult429Headers the declared response headers of an HTTP 429 response for PreviewConversion
+type PreviewConversionResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// PreviewConversionResult500Headers the declared response headers of an HTTP 500 response for PreviewConversion
+type PreviewConversionResult500Headers struct {
+	XRequestID *string
+}
+
+// PreviewConversionResult503Headers the declared response headers of an HTTP 503 response for PreviewConversion
+type PreviewConversionResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type PreviewConversionResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConversionPreview
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PreviewConversionResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *PreviewConversionResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PreviewConversionResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *PreviewConversionResult403Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *PreviewConversionResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *PreviewConversionResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *PreviewConversionResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *PreviewConversionResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PreviewConversionResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *PreviewConversionResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PreviewConversionResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewConversionResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewConversionResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -22805,6 +23331,145 @@ func (r PauseProgramResult) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r PauseProgramResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// SimulateRulesResult200Headers the declared response headers of an HTTP 200 response for SimulateRules
+type SimulateRulesResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// SimulateRulesResult400Headers the declared response headers of an HTTP 400 response for SimulateRules
+type SimulateRulesResult400Headers struct {
+	XRequestID *string
+}
+
+// SimulateRulesResult401Headers the declared response headers of an HTTP 401 response for SimulateRules
+type SimulateRulesResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// SimulateRulesResult403Headers the declared response headers of an HTTP 403 response for SimulateRules
+type SimulateRulesResult403Headers struct {
+	XRequestID *string
+}
+
+// SimulateRulesResult404Headers the declared response headers of an HTTP 404 response for SimulateRules
+type SimulateRulesResult404Headers struct {
+	XRequestID *string
+}
+
+// SimulateRulesResult409Headers the declared response headers of an HTTP 409 response for SimulateRules
+type SimulateRulesResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// SimulateRulesResult413Headers the declared response headers of an HTTP 413 response for SimulateRules
+type SimulateRulesResult413Headers struct {
+	XRequestID *string
+}
+
+// SimulateRulesResult415Headers the declared response headers of an HTTP 415 response for SimulateRules
+type SimulateRulesResult415Headers struct {
+	XRequestID *string
+}
+
+// SimulateRulesResult422Headers the declared response headers of an HTTP 422 response for SimulateRules
+type SimulateRulesResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// SimulateRulesResult429Headers the declared response headers of an HTTP 429 response for SimulateRules
+type SimulateRulesResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// SimulateRulesResult500Headers the declared response headers of an HTTP 500 response for SimulateRules
+type SimulateRulesResult500Headers struct {
+	XRequestID *string
+}
+
+// SimulateRulesResult503Headers the declared response headers of an HTTP 503 response for SimulateRules
+type SimulateRulesResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type SimulateRulesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Simulation
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SimulateRulesResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *SimulateRulesResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SimulateRulesResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *SimulateRulesResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *SimulateRulesResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *SimulateRulesResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *SimulateRulesResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *SimulateRulesResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *SimulateRulesResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SimulateRulesResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *SimulateRulesResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SimulateRulesResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r SimulateRulesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SimulateRulesResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -27429,6 +28094,36 @@ func (c *ClientWithResponses) RecordConversionWithResponse(ctx context.Context, 
 	return ParseRecordConversionResult(rsp)
 }
 
+// PreviewConversionWithBodyWithResponse Preview a conversion
+//
+// Judges a conversion as `recordConversion` would now, from the same body, with the rewards that it would cause. Nothing is stored, the Idempotency-Key neither: every request is answered anew.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/conversions/preview (the `PreviewConversion` operationId).
+func (c *ClientWithResponses) PreviewConversionWithBodyWithResponse(ctx context.Context, params *PreviewConversionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewConversionResult, error) {
+	rsp, err := c.PreviewConversionWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewConversionResult(rsp)
+}
+
+// PreviewConversionWithResponse Preview a conversion
+//
+// Judges a conversion as `recordConversion` would now, from the same body, with the rewards that it would cause. Nothing is stored, the Idempotency-Key neither: every request is answered anew.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/conversions/preview (the `PreviewConversion` operationId).
+func (c *ClientWithResponses) PreviewConversionWithResponse(ctx context.Context, params *PreviewConversionParams, body PreviewConversionJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewConversionResult, error) {
+	rsp, err := c.PreviewConversion(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewConversionResult(rsp)
+}
+
 // GetConversionWithResponse Read a conversion
 //
 // Answers a conversion with what is left of it.
@@ -28102,6 +28797,36 @@ func (c *ClientWithResponses) PauseProgramWithResponse(ctx context.Context, prog
 		return nil, err
 	}
 	return ParsePauseProgramResult(rsp)
+}
+
+// SimulateRulesWithBodyWithResponse Simulate rules over the recorded history
+//
+// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/programs/{program_id}/simulations (the `SimulateRules` operationId).
+func (c *ClientWithResponses) SimulateRulesWithBodyWithResponse(ctx context.Context, programID ProgramIDPath, params *SimulateRulesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SimulateRulesResult, error) {
+	rsp, err := c.SimulateRulesWithBody(ctx, programID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSimulateRulesResult(rsp)
+}
+
+// SimulateRulesWithResponse Simulate rules over the recorded history
+//
+// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/programs/{program_id}/simulations (the `SimulateRules` operationId).
+func (c *ClientWithResponses) SimulateRulesWithResponse(ctx context.Context, programID ProgramIDPath, params *SimulateRulesParams, body SimulateRulesJSONRequestBody, reqEditors ...RequestEditorFn) (*SimulateRulesResult, error) {
+	rsp, err := c.SimulateRules(ctx, programID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSimulateRulesResult(rsp)
 }
 
 // GetProgramStatisticsWithResponse Count a program
@@ -35322,6 +36047,285 @@ func ParseRecordConversionResult(rsp *http.Response) (*RecordConversionResult, e
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers RecordConversionResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePreviewConversionResult parses an HTTP response from a PreviewConversionWithResponse call
+func ParsePreviewConversionResult(rsp *http.Response) (*PreviewConversionResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewConversionResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConversionPreview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PreviewConversionResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers PreviewConversionResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers PreviewConversionResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers PreviewConversionResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 409:
+		var headers PreviewConversionResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers PreviewConversionResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers PreviewConversionResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers PreviewConversionResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers PreviewConversionResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers PreviewConversionResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers PreviewConversionResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
@@ -44444,6 +45448,302 @@ func ParsePauseProgramResult(rsp *http.Response) (*PauseProgramResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers PauseProgramResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSimulateRulesResult parses an HTTP response from a SimulateRulesWithResponse call
+func ParseSimulateRulesResult(rsp *http.Response) (*SimulateRulesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SimulateRulesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Simulation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SimulateRulesResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers SimulateRulesResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers SimulateRulesResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers SimulateRulesResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers SimulateRulesResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers SimulateRulesResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers SimulateRulesResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers SimulateRulesResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers SimulateRulesResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers SimulateRulesResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers SimulateRulesResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers SimulateRulesResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {

@@ -2,10 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/problem"
@@ -141,23 +138,4 @@ func (e *Engine) MoveClock(ctx context.Context, tx *store.Tx, s Scope, to time.T
 		To   time.Time `json:"to"`
 	}{now, to})
 	return w, r.flush(ctx)
-}
-
-// errPreview undoes the transaction of a preview.
-var errPreview = errors.New("a preview writes nothing")
-
-// PreviewSignup decides a signup as if it came now, and writes nothing.
-func (e *Engine) PreviewSignup(ctx context.Context, st *store.Store, s Scope, n NewSignup) (Attributed, error) {
-	var out Attributed
-	err := st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
-		n.ExternalID = uuid.NewString() // a preview is never the repetition of a signup
-		if out, err = e.CreateSignup(ctx, tx, s, n); err != nil {
-			return err
-		}
-		return errPreview
-	})
-	if errors.Is(err, errPreview) {
-		err = nil
-	}
-	return out, err
 }

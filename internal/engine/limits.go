@@ -12,8 +12,6 @@ import (
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
-	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
-	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
 	"github.com/grapevine-referrals/grapevine/internal/store"
@@ -26,12 +24,8 @@ type limitKey struct {
 	period               time.Time
 }
 
-// The names of limits; that of a cap is followed by its rule and period, that of a budget by its period.
-const (
-	limitCap      = "cap:"
-	limitBudget   = "budget:"
-	limitProgress = "progress"
-)
+// limitProgress names the row that those lock who decide by what a participant has reached.
+const limitProgress = "progress"
 
 // text is how a reward remembers the limit, with its own program and participant.
 func (k limitKey) text() string { return k.name + "/" + k.period.Format(time.DateOnly) }
@@ -41,7 +35,7 @@ func limitOf(w db.Reward, text string) limitKey {
 	at := strings.LastIndexByte(text, '/')
 	period, _ := time.Parse(time.DateOnly, text[at+1:]) // written by text
 	k := limitKey{program: w.ProgramID, participant: w.ParticipantID, name: text[:at], period: period}
-	if strings.HasPrefix(text, limitBudget) {
+	if strings.HasPrefix(text, settlement.BoundBudget) {
 		k.participant = uuid.Nil
 	}
 	return k
@@ -53,20 +47,15 @@ type bound struct {
 	most int64
 }
 
-// boundsOf are the cap of a due's rule and the budget of its version. The periods are those in which the cause occurred.
+// boundsOf are the cap of a due's rule and the budget of its version.
 func (h *history) boundsOf(doc rules.Document, due settlement.Due) []bound {
 	var out []bound
-	add := func(c *rules.Cap, participant uuid.UUID, name string) {
-		if c == nil {
-			return
+	for _, b := range settlement.Bounds(doc, due, h.zone) {
+		k := limitKey{program: h.program.ID, name: b.Name, period: b.Start}
+		if b.ParticipantID != "" {
+			k.participant = uuid.MustParse(b.ParticipantID)
 		}
-		out = append(out, bound{limitKey{
-			h.program.ID, participant, name + string(c.Period), calendar.Start(c.Period, due.OccurredAt, h.zone),
-		}, c.Amount})
-	}
-	add(due.Rule.Cap, uuid.MustParse(due.ParticipantID), limitCap+due.Rule.Key+":")
-	if kind := money.Kind(due.Rule.Kind); kind == money.KindMoney || kind == money.KindCredit {
-		add(doc.Budget, uuid.Nil, limitBudget)
+		out = append(out, bound{k, b.Most})
 	}
 	return out
 }
@@ -123,7 +112,7 @@ func (r *recorder) headroom(bounds []bound, amount int64) (granted int64, why re
 		}
 		granted = left
 		switch {
-		case strings.HasPrefix(b.key.name, limitBudget):
+		case strings.HasPrefix(b.key.name, settlement.BoundBudget):
 			why = reason.BudgetExhausted
 		case left == 0:
 			why = reason.CapReached

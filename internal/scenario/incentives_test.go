@@ -229,7 +229,7 @@ func TestTermsOfARule(t *testing.T) {
 			s.buys("B", "o1", 10_000, time.Hour).want(201, "rewards.0.rule_key", "new", "rewards.0.granted", 3000, "rewards.1", nil)
 			s.buys("B", "o2", 10_000, time.Hour).want(201, "rewards.0.rule_key", "again", "rewards.0.granted", 500, "rewards.1", nil)
 		},
-		"rules published after the signup, where rewards stay with it": publishedBetween("attribution", 2000),
+		"rules published after the signup, where rewards stay with it":    publishedBetween("attribution", 2000),
 		"rules published after the signup, where rewards follow the sale": publishedBetween("conversion", 1000),
 	})
 }

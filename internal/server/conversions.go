@@ -17,11 +17,7 @@ func (h handlers) RecordConversion(ctx context.Context, req api.RecordConversion
 	b := *req.Body
 	return once(ctx, h.store, api.RecordConversionResponseObject.VisitRecordConversionResponse,
 		func(ctx context.Context, tx *store.Tx) (api.RecordConversionResponseObject, error) {
-			out, err := h.engine.RecordConversion(ctx, tx, h.scope(ctx), engine.NewConversion{
-				ProgramID: b.ProgramID, RefereeExternalID: b.RefereeExternalID, Source: orDefault(b.Source, defaultSource),
-				ExternalID: b.ExternalID, Type: b.Type, Amount: b.Amount, Currency: b.Currency, OccurredAt: b.OccurredAt,
-				Metadata: fromMetadata(b.Metadata),
-			})
+			out, err := h.engine.RecordConversion(ctx, tx, h.scope(ctx), fromNewConversion(b))
 			if err != nil {
 				return nil, err
 			}
@@ -38,6 +34,39 @@ func (h handlers) RecordConversion(ctx context.Context, req api.RecordConversion
 			}
 			return api.RecordConversion201JSONResponse{Body: body, Headers: api.RecordConversion201ResponseHeaders{Location: at}}, nil
 		})
+}
+
+// PreviewConversion judges a conversion and writes nothing.
+func (h handlers) PreviewConversion(ctx context.Context, req api.PreviewConversionRequestObject) (api.PreviewConversionResponseObject, error) {
+	out, err := h.engine.PreviewConversion(ctx, h.store, h.scope(ctx), fromNewConversion(*req.Body))
+	if err != nil {
+		return nil, err
+	}
+	body := api.ConversionPreview{
+		State: api.ConversionState(out.Conversion.State), Reason: toReason(out.Conversion.Reason), ReferralID: orNull(out.Conversion.ReferralID),
+		Rewards: []api.PreviewedReward{},
+	}
+	for _, w := range out.Rewards {
+		body.Rewards = append(body.Rewards, toPreviewedReward(w))
+	}
+	return api.PreviewConversion200JSONResponse{Body: body}, nil
+}
+
+func toPreviewedReward(w db.Reward) api.PreviewedReward {
+	r := toReward(w)
+	return api.PreviewedReward{
+		ParticipantID: r.ParticipantID, RuleKey: r.RuleKey, Beneficiary: r.Beneficiary, Level: r.Level, Tier: r.Tier, Kind: r.Kind,
+		Currency: r.Currency, Granted: r.Granted, Capped: r.Capped, Reversed: r.Reversed, State: r.State, Reason: r.Reason,
+		AvailableAt: r.AvailableAt,
+	}
+}
+
+func fromNewConversion(b api.NewConversion) engine.NewConversion {
+	return engine.NewConversion{
+		ProgramID: b.ProgramID, RefereeExternalID: b.RefereeExternalID, Source: orDefault(b.Source, defaultSource),
+		ExternalID: b.ExternalID, Type: b.Type, Amount: b.Amount, Currency: b.Currency, OccurredAt: b.OccurredAt,
+		Metadata: fromMetadata(b.Metadata),
+	}
 }
 
 func (h handlers) GetConversion(ctx context.Context, req api.GetConversionRequestObject) (api.GetConversionResponseObject, error) {

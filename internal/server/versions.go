@@ -1,7 +1,9 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -39,6 +41,31 @@ func (h handlers) ValidateRules(ctx context.Context, req api.ValidateRulesReques
 	}
 	out.Valid = len(out.Faults) == 0
 	return api.ValidateRules200JSONResponse{Body: out}, nil
+}
+
+// mostDifferences is how many participants a simulation lists.
+const mostDifferences = 1000
+
+// SimulateRules replays the history of a program under other rules, and writes nothing.
+func (h handlers) SimulateRules(ctx context.Context, req api.SimulateRulesRequestObject) (api.SimulateRulesResponseObject, error) {
+	s, err := h.engine.Simulate(ctx, h.store, h.scope(ctx), req.ProgramID, fromRules(req.Body.Rules))
+	if err != nil {
+		return nil, err
+	}
+	body := api.Simulation{
+		Referrals: int64(s.Referrals), Totals: []api.SimulatedTotal{}, Differences: []api.SimulatedDifference{},
+		DifferencesTotal: int64(len(s.Differences)), Hash: s.Hash,
+	}
+	for _, t := range s.Totals {
+		body.Totals = append(body.Totals, api.SimulatedTotal{Kind: api.RewardKind(t.Kind), Currency: t.Currency, Old: t.Old, New: t.New})
+	}
+	slices.SortStableFunc(s.Differences, func(a, b engine.Difference) int { return cmp.Compare(b.Change(), a.Change()) })
+	for _, d := range s.Differences[:min(len(s.Differences), mostDifferences)] {
+		body.Differences = append(body.Differences, api.SimulatedDifference{
+			ParticipantID: d.ParticipantID, Kind: api.RewardKind(d.Kind), Currency: d.Currency, Old: d.Old, New: d.New, Difference: d.New - d.Old,
+		})
+	}
+	return api.SimulateRules200JSONResponse{Body: body}, nil
 }
 
 func (h handlers) GetProgramVersion(ctx context.Context, req api.GetProgramVersionRequestObject) (api.GetProgramVersionResponseObject, error) {

@@ -848,6 +848,66 @@ export type RulesValidation = {
 };
 
 /**
+ * Rules to try.
+ */
+export type NewSimulation = {
+    rules: NewRules;
+};
+
+/**
+ * Amount in minor units of its currency, with its sign.
+ */
+export type SignedAmount = number;
+
+/**
+ * One kind of reward. Minor units.
+ */
+export type SimulatedTotal = {
+    kind: RewardKind;
+    currency: Currency;
+    old: SignedAmount;
+    new: SignedAmount;
+};
+
+/**
+ * One participant and kind of reward. Minor units.
+ */
+export type SimulatedDifference = {
+    participant_id: Id;
+    kind: RewardKind;
+    currency: Currency;
+    old: SignedAmount;
+    new: SignedAmount;
+    difference: SignedAmount;
+};
+
+/**
+ * What is owed by the rules on record, and what would be owed by those simulated.
+ */
+export type Simulation = {
+    /**
+     * How many referrals were replayed.
+     */
+    referrals: number;
+    /**
+     * What everybody is owed together, one row a kind of reward.
+     */
+    totals: Array<SimulatedTotal>;
+    /**
+     * The participants for whom most changes, the greatest change first.
+     */
+    differences: Array<SimulatedDifference>;
+    /**
+     * For how many participants and kinds something changes, also those that are not listed.
+     */
+    differences_total: number;
+    /**
+     * SHA-256 of the whole result, in hexadecimal digits. The same history and rules give the same.
+     */
+    hash: string;
+};
+
+/**
  * Calendar day in the time zone of the program.
  */
 export type Date = string;
@@ -1023,11 +1083,6 @@ export type Note = string;
 export type ActionReason = {
     reason: Note;
 };
-
-/**
- * Amount in minor units of its currency, with its sign.
- */
-export type SignedAmount = number;
 
 /**
  * What stands for a participant in one currency and kind of reward, for money and credit never mix. `available` is negative after a clawback.
@@ -1742,6 +1797,38 @@ export type ConversionResult = {
     conversion: Conversion;
     rewards: RewardList;
     reason: ReasonCode;
+};
+
+/**
+ * A reward that would be granted.
+ */
+export type PreviewedReward = {
+    participant_id: Id;
+    rule_key: RuleKey;
+    beneficiary: Beneficiary;
+    level: RewardLevel;
+    tier: RewardTier;
+    kind: RewardKind;
+    currency: Currency;
+    granted: AmountOrZero;
+    capped: CappedAmount;
+    reversed: AmountOrZero;
+    state: RewardState;
+    reason: ReasonCode;
+    available_at: Timestamp;
+};
+
+/**
+ * What would become of a conversion.
+ */
+export type ConversionPreview = {
+    state: ConversionState;
+    reason: ReasonCode;
+    referral_id: NullableId;
+    /**
+     * What everybody would get for it.
+     */
+    rewards: Array<PreviewedReward>;
 };
 
 /**
@@ -3857,6 +3944,82 @@ export type GetProgramVersionResponses = {
 };
 
 export type GetProgramVersionResponse = GetProgramVersionResponses[keyof GetProgramVersionResponses];
+
+export type SimulateRulesData = {
+    body: NewSimulation;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The program.
+         */
+        program_id: Id;
+    };
+    query?: never;
+    url: '/v1/programs/{program_id}/simulations';
+};
+
+export type SimulateRulesErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type SimulateRulesError = SimulateRulesErrors[keyof SimulateRulesErrors];
+
+export type SimulateRulesResponses = {
+    /**
+     * What would change.
+     */
+    200: Simulation;
+};
+
+export type SimulateRulesResponse = SimulateRulesResponses[keyof SimulateRulesResponses];
 
 export type GetProgramStatisticsData = {
     body?: never;
@@ -6452,6 +6615,73 @@ export type RecordConversionResponses = {
 };
 
 export type RecordConversionResponse = RecordConversionResponses[keyof RecordConversionResponses];
+
+export type PreviewConversionData = {
+    body: NewConversion;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/conversions/preview';
+};
+
+export type PreviewConversionErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type PreviewConversionError = PreviewConversionErrors[keyof PreviewConversionErrors];
+
+export type PreviewConversionResponses = {
+    /**
+     * What would become of it.
+     */
+    200: ConversionPreview;
+};
+
+export type PreviewConversionResponse = PreviewConversionResponses[keyof PreviewConversionResponses];
 
 export type GetConversionData = {
     body?: never;
