@@ -35,6 +35,7 @@ type benchmark struct {
 var benchmarks = []benchmark{
 	{"clicks", benchClicks},
 	{"signups", benchSignups},
+	{"purchases", benchPurchases},
 }
 
 // bed is what benchmarks run on.

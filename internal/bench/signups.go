@@ -95,24 +95,10 @@ func (b *signupBench) compare(ctx context.Context, address, script string, clien
 
 // seed makes a live workspace with a program and a code.
 func (b *signupBench) seed(ctx context.Context, address string) error {
-	b.workspace = uuid.Must(uuid.NewV7())
-	key := apikey.New(apikey.Live, apikey.Secret, b.workspace, uuid.Must(uuid.NewV7()))
-	b.key = key.Text()
-	q, pool, now := db.New(), b.store.DB(b.workspace), time.Now().UTC()
-	err := q.CreateWorkspace(ctx, pool, db.CreateWorkspaceParams{
-		WorkspaceID: b.workspace, Name: "signups", Mode: "live", Slug: "signupbenc", PairedWorkspaceID: b.workspace,
-		HashKey: bytes.Repeat([]byte{7}, 32), CreatedAt: now,
-	})
-	if err != nil {
+	if err := b.workspaceWith(ctx, "signups", "signupbenc", "programs:write", "codes:write", "signups:write"); err != nil {
 		return err
 	}
-	err = q.CreateAPIKey(ctx, pool, db.CreateAPIKeyParams{
-		WorkspaceID: b.workspace, ID: key.ID, Name: "bench", Kind: "secret", Prefix: key.Prefix(), LastFour: key.LastFour(), SecretHash: key.Hash(),
-		Scopes: []string{"programs:write", "codes:write", "signups:write"}, CreatedAt: now,
-	})
-	if err != nil {
-		return err
-	}
+	var err error
 	b.program, err = b.make(address, "/v1/programs", `{"name":"bench","currency":"EUR","landing_url":"https://shop.example/","rules":{"rewards":[`+
 		`{"key":"referrer","triggers":["signup"],"beneficiary":"referrer","kind":"money","amount":{"type":"fixed","value":500},"hold_seconds":86400},`+
 		`{"key":"referee","triggers":["signup"],"beneficiary":"referee","kind":"credit","amount":{"type":"fixed","value":300},"hold_seconds":86400}]}}`, "id")
@@ -129,6 +115,25 @@ func (b *signupBench) seed(ctx context.Context, address string) error {
 		}
 	}
 	return nil
+}
+
+// workspaceWith makes a live workspace and a key with scopes.
+func (b *signupBench) workspaceWith(ctx context.Context, name, slug string, scopes ...string) error {
+	b.workspace = uuid.Must(uuid.NewV7())
+	key := apikey.New(apikey.Live, apikey.Secret, b.workspace, uuid.Must(uuid.NewV7()))
+	b.key = key.Text()
+	q, pool, now := db.New(), b.store.DB(b.workspace), time.Now().UTC()
+	err := q.CreateWorkspace(ctx, pool, db.CreateWorkspaceParams{
+		WorkspaceID: b.workspace, Name: name, Mode: "live", Slug: slug, PairedWorkspaceID: b.workspace,
+		HashKey: bytes.Repeat([]byte{7}, 32), CreatedAt: now,
+	})
+	if err != nil {
+		return err
+	}
+	return q.CreateAPIKey(ctx, pool, db.CreateAPIKeyParams{
+		WorkspaceID: b.workspace, ID: key.ID, Name: "bench", Kind: "secret", Prefix: key.Prefix(), LastFour: key.LastFour(), SecretHash: key.Hash(),
+		Scopes: scopes, CreatedAt: now,
+	})
 }
 
 // make posts and gives one member of the answer.
@@ -180,6 +185,11 @@ func (b *signupBench) body(code int) string {
 }
 
 func (b *signupBench) signUp(address string) func(context.Context, int) ([]work, func(), error) {
+	return b.posting(address, "/v1/signups", func() string { return b.body(rand.IntN(referrers)) })
+}
+
+// posting makes clients that post bodies, each over a connection of its own.
+func (b *signupBench) posting(address, path string, body func() string) func(context.Context, int) ([]work, func(), error) {
 	return func(_ context.Context, n int) ([]work, func(), error) {
 		works, clients := make([]work, n), make([]*client, n)
 		for i := range works {
@@ -189,9 +199,9 @@ func (b *signupBench) signUp(address string) func(context.Context, int) ([]work,
 			}
 			clients[i] = c
 			works[i] = func() (int, error) {
-				body := b.body(rand.IntN(referrers))
-				return 1, c.post(fmt.Appendf(nil, "POST /v1/signups HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %x\r\n"+
-					"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", b.key, rand.Uint64(), len(body), body), "201")
+				text := body()
+				return 1, c.post(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %x\r\n"+
+					"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, b.key, rand.Uint64(), len(text), text), "201")
 			}
 		}
 		return works, func() {
