@@ -318,6 +318,24 @@ func (e ConversionState) Valid() bool {
 	}
 }
 
+// Defines values for CreditRedemptionState.
+const (
+	CreditRedemptionStateRedeemed CreditRedemptionState = "redeemed"
+	CreditRedemptionStateVoided   CreditRedemptionState = "voided"
+)
+
+// Valid indicates whether the value is a known member of the CreditRedemptionState enum.
+func (e CreditRedemptionState) Valid() bool {
+	switch e {
+	case CreditRedemptionStateRedeemed:
+		return true
+	case CreditRedemptionStateVoided:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DecisionDoor.
 const (
 	DecisionDoorImport        DecisionDoor = "import"
@@ -398,57 +416,62 @@ func (e EffectiveCodeState) Valid() bool {
 
 // Defines values for EventType.
 const (
-	EventTypeAPIKeyCreated           EventType = "api_key.created"
-	EventTypeAPIKeyRevoked           EventType = "api_key.revoked"
-	EventTypeChurnRecorded           EventType = "churn.recorded"
-	EventTypeClickRecorded           EventType = "click.recorded"
-	EventTypeClockMoved              EventType = "clock.moved"
-	EventTypeCodeCreated             EventType = "code.created"
-	EventTypeCodeDisabled            EventType = "code.disabled"
-	EventTypeCodeEnabled             EventType = "code.enabled"
-	EventTypeCodeRetired             EventType = "code.retired"
-	EventTypeCodeUpdated             EventType = "code.updated"
-	EventTypeConversionDisqualified  EventType = "conversion.disqualified"
-	EventTypeConversionMatched       EventType = "conversion.matched"
-	EventTypeConversionRecorded      EventType = "conversion.recorded"
-	EventTypeConversionRestored      EventType = "conversion.restored"
-	EventTypeConversionReversed      EventType = "conversion.reversed"
-	EventTypeDecisionRecorded        EventType = "decision.recorded"
-	EventTypeExchangeRateRecorded    EventType = "exchange_rate.recorded"
-	EventTypeParticipantBanned       EventType = "participant.banned"
-	EventTypeParticipantCreated      EventType = "participant.created"
-	EventTypeParticipantReinstated   EventType = "participant.reinstated"
-	EventTypeParticipantSuspended    EventType = "participant.suspended"
-	EventTypeParticipantUpdated      EventType = "participant.updated"
-	EventTypeProgramActivated        EventType = "program.activated"
-	EventTypeProgramArchived         EventType = "program.archived"
-	EventTypeProgramCreated          EventType = "program.created"
-	EventTypeProgramEnded            EventType = "program.ended"
-	EventTypeProgramPaused           EventType = "program.paused"
-	EventTypeProgramResumed          EventType = "program.resumed"
-	EventTypeProgramUpdated          EventType = "program.updated"
-	EventTypeProgramVersionPublished EventType = "program_version.published"
-	EventTypeReactivationRecorded    EventType = "reactivation.recorded"
-	EventTypeReferralAttributed      EventType = "referral.attributed"
-	EventTypeReferralChurned         EventType = "referral.churned"
-	EventTypeReferralExpired         EventType = "referral.expired"
-	EventTypeReferralQualified       EventType = "referral.qualified"
-	EventTypeReferralReactivated     EventType = "referral.reactivated"
-	EventTypeReferralRejected        EventType = "referral.rejected"
-	EventTypeReferralReopened        EventType = "referral.reopened"
-	EventTypeReferralSuperseded      EventType = "referral.superseded"
-	EventTypeReferralUnqualified     EventType = "referral.unqualified"
-	EventTypeReversalRecorded        EventType = "reversal.recorded"
-	EventTypeRewardAvailable         EventType = "reward.available"
-	EventTypeRewardCancelled         EventType = "reward.cancelled"
-	EventTypeRewardGranted           EventType = "reward.granted"
-	EventTypeRewardHeld              EventType = "reward.held"
-	EventTypeRewardReinstated        EventType = "reward.reinstated"
-	EventTypeRewardReleased          EventType = "reward.released"
-	EventTypeRewardRerated           EventType = "reward.rerated"
-	EventTypeRewardReversed          EventType = "reward.reversed"
-	EventTypeSignupRecorded          EventType = "signup.recorded"
-	EventTypeWorkspaceCreated        EventType = "workspace.created"
+	EventTypeAPIKeyCreated            EventType = "api_key.created"
+	EventTypeAPIKeyRevoked            EventType = "api_key.revoked"
+	EventTypeChurnRecorded            EventType = "churn.recorded"
+	EventTypeClickRecorded            EventType = "click.recorded"
+	EventTypeClockMoved               EventType = "clock.moved"
+	EventTypeCodeCreated              EventType = "code.created"
+	EventTypeCodeDisabled             EventType = "code.disabled"
+	EventTypeCodeEnabled              EventType = "code.enabled"
+	EventTypeCodeRetired              EventType = "code.retired"
+	EventTypeCodeUpdated              EventType = "code.updated"
+	EventTypeConversionDisqualified   EventType = "conversion.disqualified"
+	EventTypeConversionMatched        EventType = "conversion.matched"
+	EventTypeConversionRecorded       EventType = "conversion.recorded"
+	EventTypeConversionRestored       EventType = "conversion.restored"
+	EventTypeConversionReversed       EventType = "conversion.reversed"
+	EventTypeCreditRedemptionRecorded EventType = "credit_redemption.recorded"
+	EventTypeCreditRedemptionVoided   EventType = "credit_redemption.voided"
+	EventTypeDecisionRecorded         EventType = "decision.recorded"
+	EventTypeExchangeRateRecorded     EventType = "exchange_rate.recorded"
+	EventTypeParticipantBanned        EventType = "participant.banned"
+	EventTypeParticipantCreated       EventType = "participant.created"
+	EventTypeParticipantReinstated    EventType = "participant.reinstated"
+	EventTypeParticipantSuspended     EventType = "participant.suspended"
+	EventTypeParticipantUpdated       EventType = "participant.updated"
+	EventTypeProgramActivated         EventType = "program.activated"
+	EventTypeProgramArchived          EventType = "program.archived"
+	EventTypeProgramCreated           EventType = "program.created"
+	EventTypeProgramEnded             EventType = "program.ended"
+	EventTypeProgramPaused            EventType = "program.paused"
+	EventTypeProgramResumed           EventType = "program.resumed"
+	EventTypeProgramUpdated           EventType = "program.updated"
+	EventTypeProgramVersionPublished  EventType = "program_version.published"
+	EventTypeReactivationRecorded     EventType = "reactivation.recorded"
+	EventTypeReferralAttributed       EventType = "referral.attributed"
+	EventTypeReferralChurned          EventType = "referral.churned"
+	EventTypeReferralExpired          EventType = "referral.expired"
+	EventTypeReferralQualified        EventType = "referral.qualified"
+	EventTypeReferralReactivated      EventType = "referral.reactivated"
+	EventTypeReferralRejected         EventType = "referral.rejected"
+	EventTypeReferralReopened         EventType = "referral.reopened"
+	EventTypeReferralSuperseded       EventType = "referral.superseded"
+	EventTypeReferralUnqualified      EventType = "referral.unqualified"
+	EventTypeReversalRecorded         EventType = "reversal.recorded"
+	EventTypeRewardAvailable          EventType = "reward.available"
+	EventTypeRewardCancelled          EventType = "reward.cancelled"
+	EventTypeRewardExpired            EventType = "reward.expired"
+	EventTypeRewardGranted            EventType = "reward.granted"
+	EventTypeRewardHeld               EventType = "reward.held"
+	EventTypeRewardRedeemed           EventType = "reward.redeemed"
+	EventTypeRewardReinstated         EventType = "reward.reinstated"
+	EventTypeRewardReleased           EventType = "reward.released"
+	EventTypeRewardRerated            EventType = "reward.rerated"
+	EventTypeRewardReversed           EventType = "reward.reversed"
+	EventTypeRewardUnredeemed         EventType = "reward.unredeemed"
+	EventTypeSignupRecorded           EventType = "signup.recorded"
+	EventTypeWorkspaceCreated         EventType = "workspace.created"
 )
 
 // Valid indicates whether the value is a known member of the EventType enum.
@@ -483,6 +506,10 @@ func (e EventType) Valid() bool {
 	case EventTypeConversionRestored:
 		return true
 	case EventTypeConversionReversed:
+		return true
+	case EventTypeCreditRedemptionRecorded:
+		return true
+	case EventTypeCreditRedemptionVoided:
 		return true
 	case EventTypeDecisionRecorded:
 		return true
@@ -540,9 +567,13 @@ func (e EventType) Valid() bool {
 		return true
 	case EventTypeRewardCancelled:
 		return true
+	case EventTypeRewardExpired:
+		return true
 	case EventTypeRewardGranted:
 		return true
 	case EventTypeRewardHeld:
+		return true
+	case EventTypeRewardRedeemed:
 		return true
 	case EventTypeRewardReinstated:
 		return true
@@ -551,6 +582,8 @@ func (e EventType) Valid() bool {
 	case EventTypeRewardRerated:
 		return true
 	case EventTypeRewardReversed:
+		return true
+	case EventTypeRewardUnredeemed:
 		return true
 	case EventTypeSignupRecorded:
 		return true
@@ -652,6 +685,7 @@ const (
 	ProblemCodeHeadersTooLarge           ProblemCode = "headers_too_large"
 	ProblemCodeIdempotencyKeyMissing     ProblemCode = "idempotency_key_missing"
 	ProblemCodeIdempotencyKeyReuse       ProblemCode = "idempotency_key_reuse"
+	ProblemCodeInsufficientBalance       ProblemCode = "insufficient_balance"
 	ProblemCodeInternal                  ProblemCode = "internal"
 	ProblemCodeMalformedRequest          ProblemCode = "malformed_request"
 	ProblemCodeMethodNotAllowed          ProblemCode = "method_not_allowed"
@@ -700,6 +734,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeIdempotencyKeyMissing:
 		return true
 	case ProblemCodeIdempotencyKeyReuse:
+		return true
+	case ProblemCodeInsufficientBalance:
 		return true
 	case ProblemCodeInternal:
 		return true
@@ -821,6 +857,8 @@ const (
 	ReasonCodeOccurredBeforeSignup       ReasonCode = "OCCURRED_BEFORE_SIGNUP"
 	ReasonCodeProgramNotActive           ReasonCode = "PROGRAM_NOT_ACTIVE"
 	ReasonCodeQualificationWindowExpired ReasonCode = "QUALIFICATION_WINDOW_EXPIRED"
+	ReasonCodeRedeemed                   ReasonCode = "REDEEMED"
+	ReasonCodeRedemptionVoided           ReasonCode = "REDEMPTION_VOIDED"
 	ReasonCodeReferralRejected           ReasonCode = "REFERRAL_REJECTED"
 	ReasonCodeReferrerIneligible         ReasonCode = "REFERRER_INELIGIBLE"
 	ReasonCodeReinstated                 ReasonCode = "REINSTATED"
@@ -830,6 +868,7 @@ const (
 	ReasonCodeReversedFraud              ReasonCode = "REVERSED_FRAUD"
 	ReasonCodeReversedManual             ReasonCode = "REVERSED_MANUAL"
 	ReasonCodeReversedRefund             ReasonCode = "REVERSED_REFUND"
+	ReasonCodeRewardExpired              ReasonCode = "REWARD_EXPIRED"
 	ReasonCodeRiskHeld                   ReasonCode = "RISK_HELD"
 	ReasonCodeRiskRejected               ReasonCode = "RISK_REJECTED"
 	ReasonCodeSelfReferral               ReasonCode = "SELF_REFERRAL"
@@ -926,6 +965,10 @@ func (e ReasonCode) Valid() bool {
 		return true
 	case ReasonCodeQualificationWindowExpired:
 		return true
+	case ReasonCodeRedeemed:
+		return true
+	case ReasonCodeRedemptionVoided:
+		return true
 	case ReasonCodeReferralRejected:
 		return true
 	case ReasonCodeReferrerIneligible:
@@ -944,6 +987,8 @@ func (e ReasonCode) Valid() bool {
 		return true
 	case ReasonCodeReversedRefund:
 		return true
+	case ReasonCodeRewardExpired:
+		return true
 	case ReasonCodeRiskHeld:
 		return true
 	case ReasonCodeRiskRejected:
@@ -957,6 +1002,30 @@ func (e ReasonCode) Valid() bool {
 	case ReasonCodeTierRerated:
 		return true
 	case ReasonCodeWindowExpired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RedeemableKind.
+const (
+	RedeemableKindCoupon RedeemableKind = "coupon"
+	RedeemableKindCredit RedeemableKind = "credit"
+	RedeemableKindCustom RedeemableKind = "custom"
+	RedeemableKindPoints RedeemableKind = "points"
+)
+
+// Valid indicates whether the value is a known member of the RedeemableKind enum.
+func (e RedeemableKind) Valid() bool {
+	switch e {
+	case RedeemableKindCoupon:
+		return true
+	case RedeemableKindCredit:
+		return true
+	case RedeemableKindCustom:
+		return true
+	case RedeemableKindPoints:
 		return true
 	default:
 		return false
@@ -1286,22 +1355,23 @@ func (e Scope) Valid() bool {
 
 // Defines values for SubjectType.
 const (
-	SubjectTypeAPIKey         SubjectType = "api_key"
-	SubjectTypeChurn          SubjectType = "churn"
-	SubjectTypeClick          SubjectType = "click"
-	SubjectTypeCode           SubjectType = "code"
-	SubjectTypeConversion     SubjectType = "conversion"
-	SubjectTypeDecision       SubjectType = "decision"
-	SubjectTypeExchangeRate   SubjectType = "exchange_rate"
-	SubjectTypeParticipant    SubjectType = "participant"
-	SubjectTypeProgram        SubjectType = "program"
-	SubjectTypeProgramVersion SubjectType = "program_version"
-	SubjectTypeReactivation   SubjectType = "reactivation"
-	SubjectTypeReferral       SubjectType = "referral"
-	SubjectTypeReversal       SubjectType = "reversal"
-	SubjectTypeReward         SubjectType = "reward"
-	SubjectTypeSignup         SubjectType = "signup"
-	SubjectTypeWorkspace      SubjectType = "workspace"
+	SubjectTypeAPIKey           SubjectType = "api_key"
+	SubjectTypeChurn            SubjectType = "churn"
+	SubjectTypeClick            SubjectType = "click"
+	SubjectTypeCode             SubjectType = "code"
+	SubjectTypeConversion       SubjectType = "conversion"
+	SubjectTypeCreditRedemption SubjectType = "credit_redemption"
+	SubjectTypeDecision         SubjectType = "decision"
+	SubjectTypeExchangeRate     SubjectType = "exchange_rate"
+	SubjectTypeParticipant      SubjectType = "participant"
+	SubjectTypeProgram          SubjectType = "program"
+	SubjectTypeProgramVersion   SubjectType = "program_version"
+	SubjectTypeReactivation     SubjectType = "reactivation"
+	SubjectTypeReferral         SubjectType = "referral"
+	SubjectTypeReversal         SubjectType = "reversal"
+	SubjectTypeReward           SubjectType = "reward"
+	SubjectTypeSignup           SubjectType = "signup"
+	SubjectTypeWorkspace        SubjectType = "workspace"
 )
 
 // Valid indicates whether the value is a known member of the SubjectType enum.
@@ -1316,6 +1386,8 @@ func (e SubjectType) Valid() bool {
 	case SubjectTypeCode:
 		return true
 	case SubjectTypeConversion:
+		return true
+	case SubjectTypeCreditRedemption:
 		return true
 	case SubjectTypeDecision:
 		return true
@@ -2061,6 +2133,71 @@ type ConversionTypes = []ConversionType
 // Count Number of things counted.
 type Count = int64
 
+// CreditRedemption An amount that a participant spent.
+type CreditRedemption struct {
+	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	Amount Amount `json:"amount"`
+
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// ExternalID Identifier from your system, compared exactly. Printable characters only.
+	ExternalID ExternalID `json:"external_id"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// Items What it took of each reward. The items add up to the amount.
+	Items []CreditRedemptionItem `json:"items"`
+
+	// Lapsed How much of what the void gave back went to rewards that had expired, and is gone.
+	Lapsed int64 `json:"lapsed"`
+
+	// Note Free text of the person or system that acts, or null when there is none.
+	Note nullable.Nullable[NullableNote] `json:"note"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// RewardKind Kind of reward that can be redeemed. Money is paid out instead.
+	RewardKind RedeemableKind `json:"reward_kind"`
+
+	// State Whether the redemption stands or was voided.
+	State CreditRedemptionState `json:"state"`
+
+	// VoidReason Free text of the person or system that acts, or null when there is none.
+	VoidReason nullable.Nullable[NullableNote] `json:"void_reason"`
+
+	// VoidedAt Instant in UTC, or null when it has not happened or is not limited.
+	VoidedAt nullable.Nullable[NullableTimestamp] `json:"voided_at"`
+}
+
+// CreditRedemptionItem What a redemption took of one reward.
+type CreditRedemptionItem struct {
+	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	Amount Amount `json:"amount"`
+
+	// RewardID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	RewardID ID `json:"reward_id"`
+}
+
+// CreditRedemptionPage One page of redemptions, newest first.
+type CreditRedemptionPage struct {
+	Data []CreditRedemption `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// CreditRedemptionState Whether the redemption stands or was voided.
+type CreditRedemptionState string
+
 // Currency Currency code of ISO 4217.
 type Currency = string
 
@@ -2479,6 +2616,32 @@ type Levels struct {
 	Ineligible IneligibleLevel `json:"ineligible"`
 }
 
+// Liability What is owed to participants, one row per currency and kind of reward, in that order.
+type Liability struct {
+	Data []LiabilityRow `json:"data"`
+}
+
+// LiabilityRow What is owed in one currency and kind of reward.
+type LiabilityRow struct {
+	// Available Amount in minor units of its currency, with its sign.
+	Available SignedAmount `json:"available"`
+
+	// CarriedForward Sum of the available balances below zero, which later rewards make up for.
+	CarriedForward int64 `json:"carried_forward"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Pending Amount in minor units of its currency, with its sign.
+	Pending SignedAmount `json:"pending"`
+
+	// Reserved Amount in minor units of its currency, with its sign.
+	Reserved SignedAmount `json:"reserved"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
+}
+
 // MaxUses How many signups the code can attribute, or null for any number.
 type MaxUses = int64
 
@@ -2728,6 +2891,27 @@ type NewConversionReversal struct {
 	Reason *Note `json:"reason,omitempty"`
 }
 
+// NewCreditRedemption An amount to redeem. The same `external_id` is the same redemption.
+type NewCreditRedemption struct {
+	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	Amount Amount `json:"amount"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// ExternalID Identifier from your system, compared exactly. Printable characters only.
+	ExternalID ExternalID `json:"external_id"`
+
+	// Note Free text of the person or system that acts, kept with the event.
+	Note *Note `json:"note,omitempty"`
+
+	// ParticipantExternalID Identifier from your system, compared exactly. Printable characters only.
+	ParticipantExternalID ExternalID `json:"participant_external_id"`
+
+	// RewardKind Kind of reward that can be redeemed. Money is paid out instead.
+	RewardKind RedeemableKind `json:"reward_kind"`
+}
+
 // NewDisputeWin A dispute that was won.
 type NewDisputeWin struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -2931,6 +3115,9 @@ type NewReward struct {
 	// Currency Currency code of ISO 4217.
 	Currency Currency `json:"currency"`
 
+	// ExpiresAt When what is left of it expires, in the future. Not for money.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`
 
@@ -3115,6 +3302,9 @@ type NullableID = openapi_types.UUID
 // NullableName Name for people to read, or null when it is not known.
 type NullableName = string
 
+// NullableNote Free text of the person or system that acts, or null when there is none.
+type NullableNote = string
+
 // NullableSeq Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
 type NullableSeq = int64
 
@@ -3233,7 +3423,7 @@ type PreviewedReward struct {
 	// RuleKey Name of a reward rule or a milestone, unique within its version.
 	RuleKey RuleKey `json:"rule_key"`
 
-	// State Where a reward stands. A paid reward keeps its state while `reversed` grows.
+	// State Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
 	State RewardState `json:"state"`
 
 	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -3242,7 +3432,7 @@ type PreviewedReward struct {
 
 // Problem Problem document of RFC 9457. Programs decide by `code`; `title` and `detail` are for people and may change.
 type Problem struct {
-	// Code Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+	// Code Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
 	Code ProblemCode `json:"code"`
 
 	// Detail What went wrong this time and what to do about it.
@@ -3267,7 +3457,7 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// ProblemCode Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+// ProblemCode Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
 type ProblemCode string
 
 // Program An offer with a life. Its rules are in its versions.
@@ -3429,6 +3619,9 @@ type ReasonCodeList struct {
 	Data []ReasonCodeEntry `json:"data"`
 }
 
+// RedeemableKind Kind of reward that can be redeemed. Money is paid out instead.
+type RedeemableKind string
+
 // Referral The live relation from a referrer to a referee in a program.
 type Referral struct {
 	// AttributedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
@@ -3586,7 +3779,7 @@ type ReversibleMilestone = bool
 // RevokeOnReversal Whether a reversal that takes the net below the minimum takes the qualification back.
 type RevokeOnReversal = bool
 
-// Reward What is owed to one beneficiary for one cause.
+// Reward What is owed to one beneficiary for one cause. What is left of it at `expires_at`, if that is not null, can no longer be redeemed.
 type Reward struct {
 	// AvailableAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	AvailableAt Timestamp `json:"available_at"`
@@ -3605,6 +3798,9 @@ type Reward struct {
 
 	// Currency Currency code of ISO 4217.
 	Currency Currency `json:"currency"`
+
+	// ExpiresAt Instant in UTC, or null when it has not happened or is not limited.
+	ExpiresAt nullable.Nullable[NullableTimestamp] `json:"expires_at"`
 
 	// Granted Amount in minor units of its currency, zero included.
 	Granted AmountOrZero `json:"granted"`
@@ -3633,6 +3829,9 @@ type Reward struct {
 	// Reason Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
 	Reason ReasonCode `json:"reason"`
 
+	// Redeemed What was redeemed of it. When that is more than `net`, the difference is owed back.
+	Redeemed int64 `json:"redeemed"`
+
 	// ReferralID Identifier of the related resource, or null when there is none.
 	ReferralID nullable.Nullable[NullableID] `json:"referral_id"`
 
@@ -3642,7 +3841,7 @@ type Reward struct {
 	// RuleKey Name of a reward rule or a milestone, unique within its version.
 	RuleKey RuleKey `json:"rule_key"`
 
-	// State Where a reward stands. A paid reward keeps its state while `reversed` grows.
+	// State Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
 	State RewardState `json:"state"`
 
 	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -3751,7 +3950,7 @@ type RewardRule struct {
 // RewardRules Reward rules, each with a key of its own.
 type RewardRules = []RewardRule
 
-// RewardState Where a reward stands. A paid reward keeps its state while `reversed` grows.
+// RewardState Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
 type RewardState string
 
 // RewardTier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -4532,6 +4731,9 @@ type ProgramStateQuery = ProgramState
 // ProgramVersionIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type ProgramVersionIDPath = ID
 
+// RedemptionIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+type RedemptionIDPath = ID
+
 // RefereeIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type RefereeIDQuery = ID
 
@@ -4565,7 +4767,7 @@ type RewardIDQuery = ID
 // RewardKindQuery What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 type RewardKindQuery = RewardKind
 
-// RewardStateQuery Where a reward stands. A paid reward keeps its state while `reversed` grows.
+// RewardStateQuery Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
 type RewardStateQuery = RewardState
 
 // SignupIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -4840,6 +5042,30 @@ type PreviewConversionParams struct {
 
 // ReverseConversionParams defines parameters for ReverseConversion.
 type ReverseConversionParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListCreditRedemptionsParams defines parameters for ListCreditRedemptions.
+type ListCreditRedemptionsParams struct {
+	// ParticipantID Only those of this participant.
+	ParticipantID *ParticipantIDQuery `form:"participant_id,omitempty" json:"participant_id,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateCreditRedemptionParams defines parameters for CreateCreditRedemption.
+type CreateCreditRedemptionParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// VoidCreditRedemptionParams defines parameters for VoidCreditRedemption.
+type VoidCreditRedemptionParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -5330,6 +5556,12 @@ type PreviewConversionJSONRequestBody = NewConversion
 // ReverseConversionJSONRequestBody defines body for ReverseConversion for application/json ContentType.
 type ReverseConversionJSONRequestBody = NewConversionReversal
 
+// CreateCreditRedemptionJSONRequestBody defines body for CreateCreditRedemption for application/json ContentType.
+type CreateCreditRedemptionJSONRequestBody = NewCreditRedemption
+
+// VoidCreditRedemptionJSONRequestBody defines body for VoidCreditRedemption for application/json ContentType.
+type VoidCreditRedemptionJSONRequestBody = ActionReason
+
 // RecordExchangeRateJSONRequestBody defines body for RecordExchangeRate for application/json ContentType.
 type RecordExchangeRateJSONRequestBody = NewExchangeRate
 
@@ -5503,6 +5735,18 @@ type ServerInterface interface {
 	// ReverseConversion Reverse a conversion
 	// (POST /v1/conversions/{conversion_id}/reversals)
 	ReverseConversion(ctx echo.Context, conversionID ConversionIDPath, params ReverseConversionParams) error
+	// ListCreditRedemptions List redemptions
+	// (GET /v1/credit-redemptions)
+	ListCreditRedemptions(ctx echo.Context, params ListCreditRedemptionsParams) error
+	// CreateCreditRedemption Redeem credit
+	// (POST /v1/credit-redemptions)
+	CreateCreditRedemption(ctx echo.Context, params CreateCreditRedemptionParams) error
+	// GetCreditRedemption Read a redemption
+	// (GET /v1/credit-redemptions/{redemption_id})
+	GetCreditRedemption(ctx echo.Context, redemptionID RedemptionIDPath) error
+	// VoidCreditRedemption Void a redemption
+	// (POST /v1/credit-redemptions/{redemption_id}/void)
+	VoidCreditRedemption(ctx echo.Context, redemptionID RedemptionIDPath, params VoidCreditRedemptionParams) error
 	// ListDecisions List decisions
 	// (GET /v1/decisions)
 	ListDecisions(ctx echo.Context, params ListDecisionsParams) error
@@ -5530,6 +5774,9 @@ type ServerInterface interface {
 	// ListLedgerAccounts List accounts
 	// (GET /v1/ledger/accounts)
 	ListLedgerAccounts(ctx echo.Context, params ListLedgerAccountsParams) error
+	// GetLiability Read what is owed
+	// (GET /v1/ledger/liability)
+	GetLiability(ctx echo.Context) error
 	// ListTransfers List transfers
 	// (GET /v1/ledger/transfers)
 	ListTransfers(ctx echo.Context, params ListTransfersParams) error
@@ -6657,6 +6904,123 @@ func (w *ServerInterfaceWrapper) ReverseConversion(ctx echo.Context) error {
 	return err
 }
 
+// ListCreditRedemptions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCreditRedemptions(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCreditRedemptionsParams
+	// ------------- Optional query parameter "participant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_id", ctx.QueryParams(), &params.ParticipantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCreditRedemptions(ctx, params)
+	return err
+}
+
+// CreateCreditRedemption converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCreditRedemption(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCreditRedemptionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCreditRedemption(ctx, params)
+	return err
+}
+
+// GetCreditRedemption converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCreditRedemption(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "redemption_id" -------------
+	var redemptionID RedemptionIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "redemption_id", ctx.Param("redemption_id"), &redemptionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter redemption_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCreditRedemption(ctx, redemptionID)
+	return err
+}
+
+// VoidCreditRedemption converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCreditRedemption(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "redemption_id" -------------
+	var redemptionID RedemptionIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "redemption_id", ctx.Param("redemption_id"), &redemptionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter redemption_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCreditRedemptionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCreditRedemption(ctx, redemptionID, params)
+	return err
+}
+
 // ListDecisions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDecisions(ctx echo.Context) error {
 	var err error
@@ -6950,6 +7314,15 @@ func (w *ServerInterfaceWrapper) ListLedgerAccounts(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListLedgerAccounts(ctx, params)
+	return err
+}
+
+// GetLiability converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLiability(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLiability(ctx)
 	return err
 }
 
@@ -8861,6 +9234,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/ledger/accounts", wrapper.ListLedgerAccounts, options.OperationMiddlewares["listLedgerAccounts"]...)
 	router.GET(options.BaseURL+"/v1/ledger/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
 	router.GET(options.BaseURL+"/v1/ledger/trial-balance", wrapper.GetTrialBalance, options.OperationMiddlewares["getTrialBalance"]...)
+	router.GET(options.BaseURL+"/v1/ledger/liability", wrapper.GetLiability, options.OperationMiddlewares["getLiability"]...)
+	router.GET(options.BaseURL+"/v1/credit-redemptions", wrapper.ListCreditRedemptions, options.OperationMiddlewares["listCreditRedemptions"]...)
+	router.POST(options.BaseURL+"/v1/credit-redemptions", wrapper.CreateCreditRedemption, options.OperationMiddlewares["createCreditRedemption"]...)
+	router.GET(options.BaseURL+"/v1/credit-redemptions/:redemption_id", wrapper.GetCreditRedemption, options.OperationMiddlewares["getCreditRedemption"]...)
+	router.POST(options.BaseURL+"/v1/credit-redemptions/:redemption_id/void", wrapper.VoidCreditRedemption, options.OperationMiddlewares["voidCreditRedemption"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/verification", wrapper.VerifyEvents, options.OperationMiddlewares["verifyEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/:event_id", wrapper.GetEvent, options.OperationMiddlewares["getEvent"]...)
@@ -15585,6 +15963,959 @@ func (response ReverseConversion503ApplicationProblemPlusJSONResponse) VisitReve
 	return err
 }
 
+type ListCreditRedemptionsRequestObject struct {
+	Params ListCreditRedemptionsParams
+}
+
+type ListCreditRedemptionsResponseObject interface {
+	VisitListCreditRedemptionsResponse(w http.ResponseWriter) error
+}
+
+type ListCreditRedemptions200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type ListCreditRedemptions200JSONResponse struct {
+	Body    CreditRedemptionPage
+	Headers ListCreditRedemptions200ResponseHeaders
+}
+
+func (response ListCreditRedemptions200JSONResponse) VisitListCreditRedemptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCreditRedemptions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListCreditRedemptions400ApplicationProblemPlusJSONResponse) VisitListCreditRedemptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCreditRedemptions401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListCreditRedemptions401ApplicationProblemPlusJSONResponse) VisitListCreditRedemptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCreditRedemptions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListCreditRedemptions403ApplicationProblemPlusJSONResponse) VisitListCreditRedemptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCreditRedemptions422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ListCreditRedemptions422ApplicationProblemPlusJSONResponse) VisitListCreditRedemptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCreditRedemptions429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListCreditRedemptions429ApplicationProblemPlusJSONResponse) VisitListCreditRedemptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCreditRedemptions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListCreditRedemptions500ApplicationProblemPlusJSONResponse) VisitListCreditRedemptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCreditRedemptions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListCreditRedemptions503ApplicationProblemPlusJSONResponse) VisitListCreditRedemptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemptionRequestObject struct {
+	Params CreateCreditRedemptionParams
+	Body   *CreateCreditRedemptionJSONRequestBody
+}
+
+type CreateCreditRedemptionResponseObject interface {
+	VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error
+}
+
+type CreateCreditRedemption200ResponseHeaders struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+type CreateCreditRedemption200JSONResponse struct {
+	Body    CreditRedemption
+	Headers CreateCreditRedemption200ResponseHeaders
+}
+
+func (response CreateCreditRedemption200JSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption201ResponseHeaders struct {
+	IdempotentReplayed *string
+	Location           string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+type CreateCreditRedemption201JSONResponse struct {
+	Body    CreditRedemption
+	Headers CreateCreditRedemption201ResponseHeaders
+}
+
+func (response CreateCreditRedemption201JSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption400ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption401ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption403ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption409ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption413ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption415ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption422ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption429ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption500ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCreditRedemption503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCreditRedemption503ApplicationProblemPlusJSONResponse) VisitCreateCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemptionRequestObject struct {
+	RedemptionID RedemptionIDPath `json:"redemption_id"`
+}
+
+type GetCreditRedemptionResponseObject interface {
+	VisitGetCreditRedemptionResponse(w http.ResponseWriter) error
+}
+
+type GetCreditRedemption200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type GetCreditRedemption200JSONResponse struct {
+	Body    CreditRedemption
+	Headers GetCreditRedemption200ResponseHeaders
+}
+
+func (response GetCreditRedemption200JSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemption400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditRedemption400ApplicationProblemPlusJSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemption401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditRedemption401ApplicationProblemPlusJSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemption403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditRedemption403ApplicationProblemPlusJSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemption404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditRedemption404ApplicationProblemPlusJSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemption422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditRedemption422ApplicationProblemPlusJSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemption429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditRedemption429ApplicationProblemPlusJSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemption500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditRedemption500ApplicationProblemPlusJSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditRedemption503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditRedemption503ApplicationProblemPlusJSONResponse) VisitGetCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemptionRequestObject struct {
+	RedemptionID RedemptionIDPath `json:"redemption_id"`
+	Params       VoidCreditRedemptionParams
+	Body         *VoidCreditRedemptionJSONRequestBody
+}
+
+type VoidCreditRedemptionResponseObject interface {
+	VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error
+}
+
+type VoidCreditRedemption200ResponseHeaders struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+type VoidCreditRedemption200JSONResponse struct {
+	Body    CreditRedemption
+	Headers VoidCreditRedemption200ResponseHeaders
+}
+
+func (response VoidCreditRedemption200JSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption400ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption401ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption403ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption404ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption409ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption413ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption415ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption422ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption429ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption500ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCreditRedemption503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response VoidCreditRedemption503ApplicationProblemPlusJSONResponse) VisitVoidCreditRedemptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDecisionsRequestObject struct {
 	Params ListDecisionsParams
 }
@@ -17445,6 +18776,168 @@ type ListLedgerAccounts503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListLedgerAccounts503ApplicationProblemPlusJSONResponse) VisitListLedgerAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiabilityRequestObject struct {
+}
+
+type GetLiabilityResponseObject interface {
+	VisitGetLiabilityResponse(w http.ResponseWriter) error
+}
+
+type GetLiability200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type GetLiability200JSONResponse struct {
+	Body    Liability
+	Headers GetLiability200ResponseHeaders
+}
+
+func (response GetLiability200JSONResponse) VisitGetLiabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiability400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetLiability400ApplicationProblemPlusJSONResponse) VisitGetLiabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiability401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetLiability401ApplicationProblemPlusJSONResponse) VisitGetLiabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiability403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetLiability403ApplicationProblemPlusJSONResponse) VisitGetLiabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiability429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetLiability429ApplicationProblemPlusJSONResponse) VisitGetLiabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiability500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetLiability500ApplicationProblemPlusJSONResponse) VisitGetLiabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiability503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLiability503ApplicationProblemPlusJSONResponse) VisitGetLiabilityResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -31225,6 +32718,18 @@ type StrictServerInterface interface {
 	// ReverseConversion Reverse a conversion
 	// (POST /v1/conversions/{conversion_id}/reversals)
 	ReverseConversion(ctx context.Context, request ReverseConversionRequestObject) (ReverseConversionResponseObject, error)
+	// ListCreditRedemptions List redemptions
+	// (GET /v1/credit-redemptions)
+	ListCreditRedemptions(ctx context.Context, request ListCreditRedemptionsRequestObject) (ListCreditRedemptionsResponseObject, error)
+	// CreateCreditRedemption Redeem credit
+	// (POST /v1/credit-redemptions)
+	CreateCreditRedemption(ctx context.Context, request CreateCreditRedemptionRequestObject) (CreateCreditRedemptionResponseObject, error)
+	// GetCreditRedemption Read a redemption
+	// (GET /v1/credit-redemptions/{redemption_id})
+	GetCreditRedemption(ctx context.Context, request GetCreditRedemptionRequestObject) (GetCreditRedemptionResponseObject, error)
+	// VoidCreditRedemption Void a redemption
+	// (POST /v1/credit-redemptions/{redemption_id}/void)
+	VoidCreditRedemption(ctx context.Context, request VoidCreditRedemptionRequestObject) (VoidCreditRedemptionResponseObject, error)
 	// ListDecisions List decisions
 	// (GET /v1/decisions)
 	ListDecisions(ctx context.Context, request ListDecisionsRequestObject) (ListDecisionsResponseObject, error)
@@ -31252,6 +32757,9 @@ type StrictServerInterface interface {
 	// ListLedgerAccounts List accounts
 	// (GET /v1/ledger/accounts)
 	ListLedgerAccounts(ctx context.Context, request ListLedgerAccountsRequestObject) (ListLedgerAccountsResponseObject, error)
+	// GetLiability Read what is owed
+	// (GET /v1/ledger/liability)
+	GetLiability(ctx context.Context, request GetLiabilityRequestObject) (GetLiabilityResponseObject, error)
 	// ListTransfers List transfers
 	// (GET /v1/ledger/transfers)
 	ListTransfers(ctx context.Context, request ListTransfersRequestObject) (ListTransfersResponseObject, error)
@@ -32513,6 +34021,153 @@ func (sh *strictHandler) ReverseConversion(ctx echo.Context, conversionID Conver
 	return nil
 }
 
+// ListCreditRedemptions operation middleware
+func (sh *strictHandler) ListCreditRedemptions(ctx echo.Context, params ListCreditRedemptionsParams) error {
+	var request ListCreditRedemptionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCreditRedemptions(ctx.Request().Context(), request.(ListCreditRedemptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCreditRedemptions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCreditRedemptionsResponseObject); ok {
+		return validResponse.VisitListCreditRedemptionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCreditRedemption operation middleware
+func (sh *strictHandler) CreateCreditRedemption(ctx echo.Context, params CreateCreditRedemptionParams) error {
+	var request CreateCreditRedemptionRequestObject
+
+	request.Params = params
+
+	var body CreateCreditRedemptionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCreditRedemption(ctx.Request().Context(), request.(CreateCreditRedemptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCreditRedemption")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateCreditRedemptionResponseObject); ok {
+		return validResponse.VisitCreateCreditRedemptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCreditRedemption operation middleware
+func (sh *strictHandler) GetCreditRedemption(ctx echo.Context, redemptionID RedemptionIDPath) error {
+	var request GetCreditRedemptionRequestObject
+
+	request.RedemptionID = redemptionID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCreditRedemption(ctx.Request().Context(), request.(GetCreditRedemptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCreditRedemption")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCreditRedemptionResponseObject); ok {
+		return validResponse.VisitGetCreditRedemptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCreditRedemption operation middleware
+func (sh *strictHandler) VoidCreditRedemption(ctx echo.Context, redemptionID RedemptionIDPath, params VoidCreditRedemptionParams) error {
+	var request VoidCreditRedemptionRequestObject
+
+	request.RedemptionID = redemptionID
+	request.Params = params
+
+	var body VoidCreditRedemptionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCreditRedemption(ctx.Request().Context(), request.(VoidCreditRedemptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCreditRedemption")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCreditRedemptionResponseObject); ok {
+		return validResponse.VisitVoidCreditRedemptionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListDecisions operation middleware
 func (sh *strictHandler) ListDecisions(ctx echo.Context, params ListDecisionsParams) error {
 	var request ListDecisionsRequestObject
@@ -32756,6 +34411,29 @@ func (sh *strictHandler) ListLedgerAccounts(ctx echo.Context, params ListLedgerA
 		return err
 	} else if validResponse, ok := response.(ListLedgerAccountsResponseObject); ok {
 		return validResponse.VisitListLedgerAccountsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLiability operation middleware
+func (sh *strictHandler) GetLiability(ctx echo.Context) error {
+	var request GetLiabilityRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLiability(ctx.Request().Context(), request.(GetLiabilityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLiability")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLiabilityResponseObject); ok {
+		return validResponse.VisitGetLiabilityResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -319,6 +319,24 @@ func (e ConversionState) Valid() bool {
 	}
 }
 
+// Defines values for CreditRedemptionState.
+const (
+	CreditRedemptionStateRedeemed CreditRedemptionState = "redeemed"
+	CreditRedemptionStateVoided   CreditRedemptionState = "voided"
+)
+
+// Valid indicates whether the value is a known member of the CreditRedemptionState enum.
+func (e CreditRedemptionState) Valid() bool {
+	switch e {
+	case CreditRedemptionStateRedeemed:
+		return true
+	case CreditRedemptionStateVoided:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DecisionDoor.
 const (
 	DecisionDoorImport        DecisionDoor = "import"
@@ -399,57 +417,62 @@ func (e EffectiveCodeState) Valid() bool {
 
 // Defines values for EventType.
 const (
-	EventTypeAPIKeyCreated           EventType = "api_key.created"
-	EventTypeAPIKeyRevoked           EventType = "api_key.revoked"
-	EventTypeChurnRecorded           EventType = "churn.recorded"
-	EventTypeClickRecorded           EventType = "click.recorded"
-	EventTypeClockMoved              EventType = "clock.moved"
-	EventTypeCodeCreated             EventType = "code.created"
-	EventTypeCodeDisabled            EventType = "code.disabled"
-	EventTypeCodeEnabled             EventType = "code.enabled"
-	EventTypeCodeRetired             EventType = "code.retired"
-	EventTypeCodeUpdated             EventType = "code.updated"
-	EventTypeConversionDisqualified  EventType = "conversion.disqualified"
-	EventTypeConversionMatched       EventType = "conversion.matched"
-	EventTypeConversionRecorded      EventType = "conversion.recorded"
-	EventTypeConversionRestored      EventType = "conversion.restored"
-	EventTypeConversionReversed      EventType = "conversion.reversed"
-	EventTypeDecisionRecorded        EventType = "decision.recorded"
-	EventTypeExchangeRateRecorded    EventType = "exchange_rate.recorded"
-	EventTypeParticipantBanned       EventType = "participant.banned"
-	EventTypeParticipantCreated      EventType = "participant.created"
-	EventTypeParticipantReinstated   EventType = "participant.reinstated"
-	EventTypeParticipantSuspended    EventType = "participant.suspended"
-	EventTypeParticipantUpdated      EventType = "participant.updated"
-	EventTypeProgramActivated        EventType = "program.activated"
-	EventTypeProgramArchived         EventType = "program.archived"
-	EventTypeProgramCreated          EventType = "program.created"
-	EventTypeProgramEnded            EventType = "program.ended"
-	EventTypeProgramPaused           EventType = "program.paused"
-	EventTypeProgramResumed          EventType = "program.resumed"
-	EventTypeProgramUpdated          EventType = "program.updated"
-	EventTypeProgramVersionPublished EventType = "program_version.published"
-	EventTypeReactivationRecorded    EventType = "reactivation.recorded"
-	EventTypeReferralAttributed      EventType = "referral.attributed"
-	EventTypeReferralChurned         EventType = "referral.churned"
-	EventTypeReferralExpired         EventType = "referral.expired"
-	EventTypeReferralQualified       EventType = "referral.qualified"
-	EventTypeReferralReactivated     EventType = "referral.reactivated"
-	EventTypeReferralRejected        EventType = "referral.rejected"
-	EventTypeReferralReopened        EventType = "referral.reopened"
-	EventTypeReferralSuperseded      EventType = "referral.superseded"
-	EventTypeReferralUnqualified     EventType = "referral.unqualified"
-	EventTypeReversalRecorded        EventType = "reversal.recorded"
-	EventTypeRewardAvailable         EventType = "reward.available"
-	EventTypeRewardCancelled         EventType = "reward.cancelled"
-	EventTypeRewardGranted           EventType = "reward.granted"
-	EventTypeRewardHeld              EventType = "reward.held"
-	EventTypeRewardReinstated        EventType = "reward.reinstated"
-	EventTypeRewardReleased          EventType = "reward.released"
-	EventTypeRewardRerated           EventType = "reward.rerated"
-	EventTypeRewardReversed          EventType = "reward.reversed"
-	EventTypeSignupRecorded          EventType = "signup.recorded"
-	EventTypeWorkspaceCreated        EventType = "workspace.created"
+	EventTypeAPIKeyCreated            EventType = "api_key.created"
+	EventTypeAPIKeyRevoked            EventType = "api_key.revoked"
+	EventTypeChurnRecorded            EventType = "churn.recorded"
+	EventTypeClickRecorded            EventType = "click.recorded"
+	EventTypeClockMoved               EventType = "clock.moved"
+	EventTypeCodeCreated              EventType = "code.created"
+	EventTypeCodeDisabled             EventType = "code.disabled"
+	EventTypeCodeEnabled              EventType = "code.enabled"
+	EventTypeCodeRetired              EventType = "code.retired"
+	EventTypeCodeUpdated              EventType = "code.updated"
+	EventTypeConversionDisqualified   EventType = "conversion.disqualified"
+	EventTypeConversionMatched        EventType = "conversion.matched"
+	EventTypeConversionRecorded       EventType = "conversion.recorded"
+	EventTypeConversionRestored       EventType = "conversion.restored"
+	EventTypeConversionReversed       EventType = "conversion.reversed"
+	EventTypeCreditRedemptionRecorded EventType = "credit_redemption.recorded"
+	EventTypeCreditRedemptionVoided   EventType = "credit_redemption.voided"
+	EventTypeDecisionRecorded         EventType = "decision.recorded"
+	EventTypeExchangeRateRecorded     EventType = "exchange_rate.recorded"
+	EventTypeParticipantBanned        EventType = "participant.banned"
+	EventTypeParticipantCreated       EventType = "participant.created"
+	EventTypeParticipantReinstated    EventType = "participant.reinstated"
+	EventTypeParticipantSuspended     EventType = "participant.suspended"
+	EventTypeParticipantUpdated       EventType = "participant.updated"
+	EventTypeProgramActivated         EventType = "program.activated"
+	EventTypeProgramArchived          EventType = "program.archived"
+	EventTypeProgramCreated           EventType = "program.created"
+	EventTypeProgramEnded             EventType = "program.ended"
+	EventTypeProgramPaused            EventType = "program.paused"
+	EventTypeProgramResumed           EventType = "program.resumed"
+	EventTypeProgramUpdated           EventType = "program.updated"
+	EventTypeProgramVersionPublished  EventType = "program_version.published"
+	EventTypeReactivationRecorded     EventType = "reactivation.recorded"
+	EventTypeReferralAttributed       EventType = "referral.attributed"
+	EventTypeReferralChurned          EventType = "referral.churned"
+	EventTypeReferralExpired          EventType = "referral.expired"
+	EventTypeReferralQualified        EventType = "referral.qualified"
+	EventTypeReferralReactivated      EventType = "referral.reactivated"
+	EventTypeReferralRejected         EventType = "referral.rejected"
+	EventTypeReferralReopened         EventType = "referral.reopened"
+	EventTypeReferralSuperseded       EventType = "referral.superseded"
+	EventTypeReferralUnqualified      EventType = "referral.unqualified"
+	EventTypeReversalRecorded         EventType = "reversal.recorded"
+	EventTypeRewardAvailable          EventType = "reward.available"
+	EventTypeRewardCancelled          EventType = "reward.cancelled"
+	EventTypeRewardExpired            EventType = "reward.expired"
+	EventTypeRewardGranted            EventType = "reward.granted"
+	EventTypeRewardHeld               EventType = "reward.held"
+	EventTypeRewardRedeemed           EventType = "reward.redeemed"
+	EventTypeRewardReinstated         EventType = "reward.reinstated"
+	EventTypeRewardReleased           EventType = "reward.released"
+	EventTypeRewardRerated            EventType = "reward.rerated"
+	EventTypeRewardReversed           EventType = "reward.reversed"
+	EventTypeRewardUnredeemed         EventType = "reward.unredeemed"
+	EventTypeSignupRecorded           EventType = "signup.recorded"
+	EventTypeWorkspaceCreated         EventType = "workspace.created"
 )
 
 // Valid indicates whether the value is a known member of the EventType enum.
@@ -484,6 +507,10 @@ func (e EventType) Valid() bool {
 	case EventTypeConversionRestored:
 		return true
 	case EventTypeConversionReversed:
+		return true
+	case EventTypeCreditRedemptionRecorded:
+		return true
+	case EventTypeCreditRedemptionVoided:
 		return true
 	case EventTypeDecisionRecorded:
 		return true
@@ -541,9 +568,13 @@ func (e EventType) Valid() bool {
 		return true
 	case EventTypeRewardCancelled:
 		return true
+	case EventTypeRewardExpired:
+		return true
 	case EventTypeRewardGranted:
 		return true
 	case EventTypeRewardHeld:
+		return true
+	case EventTypeRewardRedeemed:
 		return true
 	case EventTypeRewardReinstated:
 		return true
@@ -552,6 +583,8 @@ func (e EventType) Valid() bool {
 	case EventTypeRewardRerated:
 		return true
 	case EventTypeRewardReversed:
+		return true
+	case EventTypeRewardUnredeemed:
 		return true
 	case EventTypeSignupRecorded:
 		return true
@@ -653,6 +686,7 @@ const (
 	ProblemCodeHeadersTooLarge           ProblemCode = "headers_too_large"
 	ProblemCodeIdempotencyKeyMissing     ProblemCode = "idempotency_key_missing"
 	ProblemCodeIdempotencyKeyReuse       ProblemCode = "idempotency_key_reuse"
+	ProblemCodeInsufficientBalance       ProblemCode = "insufficient_balance"
 	ProblemCodeInternal                  ProblemCode = "internal"
 	ProblemCodeMalformedRequest          ProblemCode = "malformed_request"
 	ProblemCodeMethodNotAllowed          ProblemCode = "method_not_allowed"
@@ -701,6 +735,8 @@ func (e ProblemCode) Valid() bool {
 	case ProblemCodeIdempotencyKeyMissing:
 		return true
 	case ProblemCodeIdempotencyKeyReuse:
+		return true
+	case ProblemCodeInsufficientBalance:
 		return true
 	case ProblemCodeInternal:
 		return true
@@ -822,6 +858,8 @@ const (
 	ReasonCodeOccurredBeforeSignup       ReasonCode = "OCCURRED_BEFORE_SIGNUP"
 	ReasonCodeProgramNotActive           ReasonCode = "PROGRAM_NOT_ACTIVE"
 	ReasonCodeQualificationWindowExpired ReasonCode = "QUALIFICATION_WINDOW_EXPIRED"
+	ReasonCodeRedeemed                   ReasonCode = "REDEEMED"
+	ReasonCodeRedemptionVoided           ReasonCode = "REDEMPTION_VOIDED"
 	ReasonCodeReferralRejected           ReasonCode = "REFERRAL_REJECTED"
 	ReasonCodeReferrerIneligible         ReasonCode = "REFERRER_INELIGIBLE"
 	ReasonCodeReinstated                 ReasonCode = "REINSTATED"
@@ -831,6 +869,7 @@ const (
 	ReasonCodeReversedFraud              ReasonCode = "REVERSED_FRAUD"
 	ReasonCodeReversedManual             ReasonCode = "REVERSED_MANUAL"
 	ReasonCodeReversedRefund             ReasonCode = "REVERSED_REFUND"
+	ReasonCodeRewardExpired              ReasonCode = "REWARD_EXPIRED"
 	ReasonCodeRiskHeld                   ReasonCode = "RISK_HELD"
 	ReasonCodeRiskRejected               ReasonCode = "RISK_REJECTED"
 	ReasonCodeSelfReferral               ReasonCode = "SELF_REFERRAL"
@@ -927,6 +966,10 @@ func (e ReasonCode) Valid() bool {
 		return true
 	case ReasonCodeQualificationWindowExpired:
 		return true
+	case ReasonCodeRedeemed:
+		return true
+	case ReasonCodeRedemptionVoided:
+		return true
 	case ReasonCodeReferralRejected:
 		return true
 	case ReasonCodeReferrerIneligible:
@@ -945,6 +988,8 @@ func (e ReasonCode) Valid() bool {
 		return true
 	case ReasonCodeReversedRefund:
 		return true
+	case ReasonCodeRewardExpired:
+		return true
 	case ReasonCodeRiskHeld:
 		return true
 	case ReasonCodeRiskRejected:
@@ -958,6 +1003,30 @@ func (e ReasonCode) Valid() bool {
 	case ReasonCodeTierRerated:
 		return true
 	case ReasonCodeWindowExpired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RedeemableKind.
+const (
+	RedeemableKindCoupon RedeemableKind = "coupon"
+	RedeemableKindCredit RedeemableKind = "credit"
+	RedeemableKindCustom RedeemableKind = "custom"
+	RedeemableKindPoints RedeemableKind = "points"
+)
+
+// Valid indicates whether the value is a known member of the RedeemableKind enum.
+func (e RedeemableKind) Valid() bool {
+	switch e {
+	case RedeemableKindCoupon:
+		return true
+	case RedeemableKindCredit:
+		return true
+	case RedeemableKindCustom:
+		return true
+	case RedeemableKindPoints:
 		return true
 	default:
 		return false
@@ -1287,22 +1356,23 @@ func (e Scope) Valid() bool {
 
 // Defines values for SubjectType.
 const (
-	SubjectTypeAPIKey         SubjectType = "api_key"
-	SubjectTypeChurn          SubjectType = "churn"
-	SubjectTypeClick          SubjectType = "click"
-	SubjectTypeCode           SubjectType = "code"
-	SubjectTypeConversion     SubjectType = "conversion"
-	SubjectTypeDecision       SubjectType = "decision"
-	SubjectTypeExchangeRate   SubjectType = "exchange_rate"
-	SubjectTypeParticipant    SubjectType = "participant"
-	SubjectTypeProgram        SubjectType = "program"
-	SubjectTypeProgramVersion SubjectType = "program_version"
-	SubjectTypeReactivation   SubjectType = "reactivation"
-	SubjectTypeReferral       SubjectType = "referral"
-	SubjectTypeReversal       SubjectType = "reversal"
-	SubjectTypeReward         SubjectType = "reward"
-	SubjectTypeSignup         SubjectType = "signup"
-	SubjectTypeWorkspace      SubjectType = "workspace"
+	SubjectTypeAPIKey           SubjectType = "api_key"
+	SubjectTypeChurn            SubjectType = "churn"
+	SubjectTypeClick            SubjectType = "click"
+	SubjectTypeCode             SubjectType = "code"
+	SubjectTypeConversion       SubjectType = "conversion"
+	SubjectTypeCreditRedemption SubjectType = "credit_redemption"
+	SubjectTypeDecision         SubjectType = "decision"
+	SubjectTypeExchangeRate     SubjectType = "exchange_rate"
+	SubjectTypeParticipant      SubjectType = "participant"
+	SubjectTypeProgram          SubjectType = "program"
+	SubjectTypeProgramVersion   SubjectType = "program_version"
+	SubjectTypeReactivation     SubjectType = "reactivation"
+	SubjectTypeReferral         SubjectType = "referral"
+	SubjectTypeReversal         SubjectType = "reversal"
+	SubjectTypeReward           SubjectType = "reward"
+	SubjectTypeSignup           SubjectType = "signup"
+	SubjectTypeWorkspace        SubjectType = "workspace"
 )
 
 // Valid indicates whether the value is a known member of the SubjectType enum.
@@ -1317,6 +1387,8 @@ func (e SubjectType) Valid() bool {
 	case SubjectTypeCode:
 		return true
 	case SubjectTypeConversion:
+		return true
+	case SubjectTypeCreditRedemption:
 		return true
 	case SubjectTypeDecision:
 		return true
@@ -2062,6 +2134,71 @@ type ConversionTypes = []ConversionType
 // Count Number of things counted.
 type Count = int64
 
+// CreditRedemption An amount that a participant spent.
+type CreditRedemption struct {
+	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	Amount Amount `json:"amount"`
+
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// ExternalID Identifier from your system, compared exactly. Printable characters only.
+	ExternalID ExternalID `json:"external_id"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// Items What it took of each reward. The items add up to the amount.
+	Items []CreditRedemptionItem `json:"items"`
+
+	// Lapsed How much of what the void gave back went to rewards that had expired, and is gone.
+	Lapsed int64 `json:"lapsed"`
+
+	// Note Free text of the person or system that acts, or null when there is none.
+	Note nullable.Nullable[NullableNote] `json:"note"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// RewardKind Kind of reward that can be redeemed. Money is paid out instead.
+	RewardKind RedeemableKind `json:"reward_kind"`
+
+	// State Whether the redemption stands or was voided.
+	State CreditRedemptionState `json:"state"`
+
+	// VoidReason Free text of the person or system that acts, or null when there is none.
+	VoidReason nullable.Nullable[NullableNote] `json:"void_reason"`
+
+	// VoidedAt Instant in UTC, or null when it has not happened or is not limited.
+	VoidedAt nullable.Nullable[NullableTimestamp] `json:"voided_at"`
+}
+
+// CreditRedemptionItem What a redemption took of one reward.
+type CreditRedemptionItem struct {
+	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	Amount Amount `json:"amount"`
+
+	// RewardID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	RewardID ID `json:"reward_id"`
+}
+
+// CreditRedemptionPage One page of redemptions, newest first.
+type CreditRedemptionPage struct {
+	Data []CreditRedemption `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// CreditRedemptionState Whether the redemption stands or was voided.
+type CreditRedemptionState string
+
 // Currency Currency code of ISO 4217.
 type Currency = string
 
@@ -2480,6 +2617,32 @@ type Levels struct {
 	Ineligible IneligibleLevel `json:"ineligible"`
 }
 
+// Liability What is owed to participants, one row per currency and kind of reward, in that order.
+type Liability struct {
+	Data []LiabilityRow `json:"data"`
+}
+
+// LiabilityRow What is owed in one currency and kind of reward.
+type LiabilityRow struct {
+	// Available Amount in minor units of its currency, with its sign.
+	Available SignedAmount `json:"available"`
+
+	// CarriedForward Sum of the available balances below zero, which later rewards make up for.
+	CarriedForward int64 `json:"carried_forward"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Pending Amount in minor units of its currency, with its sign.
+	Pending SignedAmount `json:"pending"`
+
+	// Reserved Amount in minor units of its currency, with its sign.
+	Reserved SignedAmount `json:"reserved"`
+
+	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
+	RewardKind RewardKind `json:"reward_kind"`
+}
+
 // MaxUses How many signups the code can attribute, or null for any number.
 type MaxUses = int64
 
@@ -2729,6 +2892,27 @@ type NewConversionReversal struct {
 	Reason *Note `json:"reason,omitempty"`
 }
 
+// NewCreditRedemption An amount to redeem. The same `external_id` is the same redemption.
+type NewCreditRedemption struct {
+	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	Amount Amount `json:"amount"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// ExternalID Identifier from your system, compared exactly. Printable characters only.
+	ExternalID ExternalID `json:"external_id"`
+
+	// Note Free text of the person or system that acts, kept with the event.
+	Note *Note `json:"note,omitempty"`
+
+	// ParticipantExternalID Identifier from your system, compared exactly. Printable characters only.
+	ParticipantExternalID ExternalID `json:"participant_external_id"`
+
+	// RewardKind Kind of reward that can be redeemed. Money is paid out instead.
+	RewardKind RedeemableKind `json:"reward_kind"`
+}
+
 // NewDisputeWin A dispute that was won.
 type NewDisputeWin struct {
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -2932,6 +3116,9 @@ type NewReward struct {
 	// Currency Currency code of ISO 4217.
 	Currency Currency `json:"currency"`
 
+	// ExpiresAt When what is left of it expires, in the future. Not for money.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`
 
@@ -3116,6 +3303,9 @@ type NullableID = openapi_types.UUID
 // NullableName Name for people to read, or null when it is not known.
 type NullableName = string
 
+// NullableNote Free text of the person or system that acts, or null when there is none.
+type NullableNote = string
+
 // NullableSeq Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
 type NullableSeq = int64
 
@@ -3234,7 +3424,7 @@ type PreviewedReward struct {
 	// RuleKey Name of a reward rule or a milestone, unique within its version.
 	RuleKey RuleKey `json:"rule_key"`
 
-	// State Where a reward stands. A paid reward keeps its state while `reversed` grows.
+	// State Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
 	State RewardState `json:"state"`
 
 	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -3243,7 +3433,7 @@ type PreviewedReward struct {
 
 // Problem Problem document of RFC 9457. Programs decide by `code`; `title` and `detail` are for people and may change.
 type Problem struct {
-	// Code Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+	// Code Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
 	Code ProblemCode `json:"code"`
 
 	// Detail What went wrong this time and what to do about it.
@@ -3268,7 +3458,7 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// ProblemCode Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+// ProblemCode Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
 type ProblemCode string
 
 // Program An offer with a life. Its rules are in its versions.
@@ -3430,6 +3620,9 @@ type ReasonCodeList struct {
 	Data []ReasonCodeEntry `json:"data"`
 }
 
+// RedeemableKind Kind of reward that can be redeemed. Money is paid out instead.
+type RedeemableKind string
+
 // Referral The live relation from a referrer to a referee in a program.
 type Referral struct {
 	// AttributedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
@@ -3587,7 +3780,7 @@ type ReversibleMilestone = bool
 // RevokeOnReversal Whether a reversal that takes the net below the minimum takes the qualification back.
 type RevokeOnReversal = bool
 
-// Reward What is owed to one beneficiary for one cause.
+// Reward What is owed to one beneficiary for one cause. What is left of it at `expires_at`, if that is not null, can no longer be redeemed.
 type Reward struct {
 	// AvailableAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	AvailableAt Timestamp `json:"available_at"`
@@ -3606,6 +3799,9 @@ type Reward struct {
 
 	// Currency Currency code of ISO 4217.
 	Currency Currency `json:"currency"`
+
+	// ExpiresAt Instant in UTC, or null when it has not happened or is not limited.
+	ExpiresAt nullable.Nullable[NullableTimestamp] `json:"expires_at"`
 
 	// Granted Amount in minor units of its currency, zero included.
 	Granted AmountOrZero `json:"granted"`
@@ -3634,6 +3830,9 @@ type Reward struct {
 	// Reason Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
 	Reason ReasonCode `json:"reason"`
 
+	// Redeemed What was redeemed of it. When that is more than `net`, the difference is owed back.
+	Redeemed int64 `json:"redeemed"`
+
 	// ReferralID Identifier of the related resource, or null when there is none.
 	ReferralID nullable.Nullable[NullableID] `json:"referral_id"`
 
@@ -3643,7 +3842,7 @@ type Reward struct {
 	// RuleKey Name of a reward rule or a milestone, unique within its version.
 	RuleKey RuleKey `json:"rule_key"`
 
-	// State Where a reward stands. A paid reward keeps its state while `reversed` grows.
+	// State Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
 	State RewardState `json:"state"`
 
 	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -3752,7 +3951,7 @@ type RewardRule struct {
 // RewardRules Reward rules, each with a key of its own.
 type RewardRules = []RewardRule
 
-// RewardState Where a reward stands. A paid reward keeps its state while `reversed` grows.
+// RewardState Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
 type RewardState string
 
 // RewardTier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -4533,6 +4732,9 @@ type ProgramStateQuery = ProgramState
 // ProgramVersionIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type ProgramVersionIDPath = ID
 
+// RedemptionIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+type RedemptionIDPath = ID
+
 // RefereeIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type RefereeIDQuery = ID
 
@@ -4566,7 +4768,7 @@ type RewardIDQuery = ID
 // RewardKindQuery What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 type RewardKindQuery = RewardKind
 
-// RewardStateQuery Where a reward stands. A paid reward keeps its state while `reversed` grows.
+// RewardStateQuery Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
 type RewardStateQuery = RewardState
 
 // SignupIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -4841,6 +5043,30 @@ type PreviewConversionParams struct {
 
 // ReverseConversionParams defines parameters for ReverseConversion.
 type ReverseConversionParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListCreditRedemptionsParams defines parameters for ListCreditRedemptions.
+type ListCreditRedemptionsParams struct {
+	// ParticipantID Only those of this participant.
+	ParticipantID *ParticipantIDQuery `form:"participant_id,omitempty" json:"participant_id,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateCreditRedemptionParams defines parameters for CreateCreditRedemption.
+type CreateCreditRedemptionParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// VoidCreditRedemptionParams defines parameters for VoidCreditRedemption.
+type VoidCreditRedemptionParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -5330,6 +5556,12 @@ type PreviewConversionJSONRequestBody = NewConversion
 
 // ReverseConversionJSONRequestBody defines body for ReverseConversion for application/json ContentType.
 type ReverseConversionJSONRequestBody = NewConversionReversal
+
+// CreateCreditRedemptionJSONRequestBody defines body for CreateCreditRedemption for application/json ContentType.
+type CreateCreditRedemptionJSONRequestBody = NewCreditRedemption
+
+// VoidCreditRedemptionJSONRequestBody defines body for VoidCreditRedemption for application/json ContentType.
+type VoidCreditRedemptionJSONRequestBody = ActionReason
 
 // RecordExchangeRateJSONRequestBody defines body for RecordExchangeRate for application/json ContentType.
 type RecordExchangeRateJSONRequestBody = NewExchangeRate
@@ -5829,6 +6061,56 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/conversions/{conversion_id}/reversals (the `ReverseConversion` operationId).
 	ReverseConversion(ctx context.Context, conversionID ConversionIDPath, params *ReverseConversionParams, body ReverseConversionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListCreditRedemptions List redemptions
+	//
+	// Lists redemptions, newest first.
+	//
+	// Corresponds with GET /v1/credit-redemptions (the `ListCreditRedemptions` operationId).
+	ListCreditRedemptions(ctx context.Context, params *ListCreditRedemptionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCreditRedemptionWithBody Redeem credit
+	//
+	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/credit-redemptions (the `CreateCreditRedemption` operationId).
+	CreateCreditRedemptionWithBody(ctx context.Context, params *CreateCreditRedemptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCreditRedemption Redeem credit
+	//
+	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/credit-redemptions (the `CreateCreditRedemption` operationId).
+	CreateCreditRedemption(ctx context.Context, params *CreateCreditRedemptionParams, body CreateCreditRedemptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCreditRedemption Read a redemption
+	//
+	// Answers a redemption with what it took of each reward.
+	//
+	// Corresponds with GET /v1/credit-redemptions/{redemption_id} (the `GetCreditRedemption` operationId).
+	GetCreditRedemption(ctx context.Context, redemptionID RedemptionIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VoidCreditRedemptionWithBody Void a redemption
+	//
+	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/credit-redemptions/{redemption_id}/void (the `VoidCreditRedemption` operationId).
+	VoidCreditRedemptionWithBody(ctx context.Context, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VoidCreditRedemption Void a redemption
+	//
+	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/credit-redemptions/{redemption_id}/void (the `VoidCreditRedemption` operationId).
+	VoidCreditRedemption(ctx context.Context, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, body VoidCreditRedemptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDecisions List decisions
 	//
 	// Lists decisions, accepted and refused, newest first.
@@ -5902,6 +6184,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/ledger/accounts (the `ListLedgerAccounts` operationId).
 	ListLedgerAccounts(ctx context.Context, params *ListLedgerAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetLiability Read what is owed
+	//
+	// Adds up what the workspace owes to all participants, per currency and kind of reward. What participants owe back is told beside it and not deducted, for one person's debt pays nobody else.
+	//
+	// Corresponds with GET /v1/ledger/liability (the `GetLiability` operationId).
+	GetLiability(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTransfers List transfers
 	//
@@ -7353,6 +7642,116 @@ func (c *Client) ReverseConversion(ctx context.Context, conversionID ConversionI
 	return c.Client.Do(req)
 }
 
+// ListCreditRedemptions List redemptions
+//
+// Lists redemptions, newest first.
+//
+// Corresponds with GET /v1/credit-redemptions (the `ListCreditRedemptions` operationId).
+func (c *Client) ListCreditRedemptions(ctx context.Context, params *ListCreditRedemptionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListCreditRedemptionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCreditRedemptionWithBody Redeem credit
+//
+// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/credit-redemptions (the `CreateCreditRedemption` operationId).
+func (c *Client) CreateCreditRedemptionWithBody(ctx context.Context, params *CreateCreditRedemptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCreditRedemptionRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCreditRedemption Redeem credit
+//
+// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/credit-redemptions (the `CreateCreditRedemption` operationId).
+func (c *Client) CreateCreditRedemption(ctx context.Context, params *CreateCreditRedemptionParams, body CreateCreditRedemptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCreditRedemptionRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCreditRedemption Read a redemption
+//
+// Answers a redemption with what it took of each reward.
+//
+// Corresponds with GET /v1/credit-redemptions/{redemption_id} (the `GetCreditRedemption` operationId).
+func (c *Client) GetCreditRedemption(ctx context.Context, redemptionID RedemptionIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCreditRedemptionRequest(c.Server, redemptionID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VoidCreditRedemptionWithBody Void a redemption
+//
+// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/credit-redemptions/{redemption_id}/void (the `VoidCreditRedemption` operationId).
+func (c *Client) VoidCreditRedemptionWithBody(ctx context.Context, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVoidCreditRedemptionRequestWithBody(c.Server, redemptionID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VoidCreditRedemption Void a redemption
+//
+// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/credit-redemptions/{redemption_id}/void (the `VoidCreditRedemption` operationId).
+func (c *Client) VoidCreditRedemption(ctx context.Context, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, body VoidCreditRedemptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVoidCreditRedemptionRequest(c.Server, redemptionID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListDecisions List decisions
 //
 // Lists decisions, accepted and refused, newest first.
@@ -7517,6 +7916,23 @@ func (c *Client) RecordExchangeRate(ctx context.Context, params *RecordExchangeR
 // Corresponds with GET /v1/ledger/accounts (the `ListLedgerAccounts` operationId).
 func (c *Client) ListLedgerAccounts(ctx context.Context, params *ListLedgerAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListLedgerAccountsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLiability Read what is owed
+//
+// Adds up what the workspace owes to all participants, per currency and kind of reward. What participants owe back is told beside it and not deducted, for one person's debt pays nobody else.
+//
+// Corresponds with GET /v1/ledger/liability (the `GetLiability` operationId).
+func (c *Client) GetLiability(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLiabilityRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -10765,6 +11181,231 @@ func NewReverseConversionRequestWithBody(server string, conversionID ConversionI
 	return req, nil
 }
 
+// NewListCreditRedemptionsRequest constructs an http.Request for the ListCreditRedemptions method
+func NewListCreditRedemptionsRequest(server string, params *ListCreditRedemptionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credit-redemptions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ParticipantID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "participant_id", *params.ParticipantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateCreditRedemptionRequest calls the generic CreateCreditRedemption builder with application/json body
+func NewCreateCreditRedemptionRequest(server string, params *CreateCreditRedemptionParams, body CreateCreditRedemptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateCreditRedemptionRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateCreditRedemptionRequestWithBody constructs an http.Request for the CreateCreditRedemption method, with any body, and a specified content type
+func NewCreateCreditRedemptionRequestWithBody(server string, params *CreateCreditRedemptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credit-redemptions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetCreditRedemptionRequest constructs an http.Request for the GetCreditRedemption method
+func NewGetCreditRedemptionRequest(server string, redemptionID RedemptionIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "redemption_id", redemptionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credit-redemptions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVoidCreditRedemptionRequest calls the generic VoidCreditRedemption builder with application/json body
+func NewVoidCreditRedemptionRequest(server string, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, body VoidCreditRedemptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewVoidCreditRedemptionRequestWithBody(server, redemptionID, params, "application/json", bodyReader)
+}
+
+// NewVoidCreditRedemptionRequestWithBody constructs an http.Request for the VoidCreditRedemption method, with any body, and a specified content type
+func NewVoidCreditRedemptionRequestWithBody(server string, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "redemption_id", redemptionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credit-redemptions/%s/void", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewListDecisionsRequest constructs an http.Request for the ListDecisions method
 func NewListDecisionsRequest(server string, params *ListDecisionsParams) (*http.Request, error) {
 	var err error
@@ -11373,6 +12014,33 @@ func NewListLedgerAccountsRequest(server string, params *ListLedgerAccountsParam
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetLiabilityRequest constructs an http.Request for the GetLiability method
+func NewGetLiabilityRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/ledger/liability")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -15107,6 +15775,60 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/conversions/{conversion_id}/reversals (the `ReverseConversion` operationId).
 	ReverseConversionWithResponse(ctx context.Context, conversionID ConversionIDPath, params *ReverseConversionParams, body ReverseConversionJSONRequestBody, reqEditors ...RequestEditorFn) (*ReverseConversionResult, error)
 
+	// ListCreditRedemptionsWithResponse List redemptions
+	//
+	// Lists redemptions, newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/credit-redemptions (the `ListCreditRedemptions` operationId).
+	ListCreditRedemptionsWithResponse(ctx context.Context, params *ListCreditRedemptionsParams, reqEditors ...RequestEditorFn) (*ListCreditRedemptionsResult, error)
+
+	// CreateCreditRedemptionWithBodyWithResponse Redeem credit
+	//
+	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/credit-redemptions (the `CreateCreditRedemption` operationId).
+	CreateCreditRedemptionWithBodyWithResponse(ctx context.Context, params *CreateCreditRedemptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCreditRedemptionResult, error)
+
+	// CreateCreditRedemptionWithResponse Redeem credit
+	//
+	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/credit-redemptions (the `CreateCreditRedemption` operationId).
+	CreateCreditRedemptionWithResponse(ctx context.Context, params *CreateCreditRedemptionParams, body CreateCreditRedemptionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCreditRedemptionResult, error)
+
+	// GetCreditRedemptionWithResponse Read a redemption
+	//
+	// Answers a redemption with what it took of each reward.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/credit-redemptions/{redemption_id} (the `GetCreditRedemption` operationId).
+	GetCreditRedemptionWithResponse(ctx context.Context, redemptionID RedemptionIDPath, reqEditors ...RequestEditorFn) (*GetCreditRedemptionResult, error)
+
+	// VoidCreditRedemptionWithBodyWithResponse Void a redemption
+	//
+	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/credit-redemptions/{redemption_id}/void (the `VoidCreditRedemption` operationId).
+	VoidCreditRedemptionWithBodyWithResponse(ctx context.Context, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidCreditRedemptionResult, error)
+
+	// VoidCreditRedemptionWithResponse Void a redemption
+	//
+	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/credit-redemptions/{redemption_id}/void (the `VoidCreditRedemption` operationId).
+	VoidCreditRedemptionWithResponse(ctx context.Context, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, body VoidCreditRedemptionJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidCreditRedemptionResult, error)
+
 	// ListDecisionsWithResponse List decisions
 	//
 	// Lists decisions, accepted and refused, newest first.
@@ -15196,6 +15918,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/ledger/accounts (the `ListLedgerAccounts` operationId).
 	ListLedgerAccountsWithResponse(ctx context.Context, params *ListLedgerAccountsParams, reqEditors ...RequestEditorFn) (*ListLedgerAccountsResult, error)
+
+	// GetLiabilityWithResponse Read what is owed
+	//
+	// Adds up what the workspace owes to all participants, per currency and kind of reward. What participants owe back is told beside it and not deducted, for one person's debt pays nobody else.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/ledger/liability (the `GetLiability` operationId).
+	GetLiabilityWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLiabilityResult, error)
 
 	// ListTransfersWithResponse List transfers
 	//
@@ -19385,6 +20116,501 @@ func (r ReverseConversionResult) StatusCode() int {
 	return 0
 }
 
+// ListCreditRedemptionsResult200Headers the declared response headers of an HTTP 200 response for ListCreditRedemptions
+type ListCreditRedemptionsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListCreditRedemptionsResult400Headers the declared response headers of an HTTP 400 response for ListCreditRedemptions
+type ListCreditRedemptionsResult400Headers struct {
+	XRequestID *string
+}
+
+// ListCreditRedemptionsResult401Headers the declared response headers of an HTTP 401 response for ListCreditRedemptions
+type ListCreditRedemptionsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListCreditRedemptionsResult403Headers the declared response headers of an HTTP 403 response for ListCreditRedemptions
+type ListCreditRedemptionsResult403Headers struct {
+	XRequestID *string
+}
+
+// ListCreditRedemptionsResult422Headers the declared response headers of an HTTP 422 response for ListCreditRedemptions
+type ListCreditRedemptionsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListCreditRedemptionsResult429Headers the declared response headers of an HTTP 429 response for ListCreditRedemptions
+type ListCreditRedemptionsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListCreditRedemptionsResult500Headers the declared response headers of an HTTP 500 response for ListCreditRedemptions
+type ListCreditRedemptionsResult500Headers struct {
+	XRequestID *string
+}
+
+// ListCreditRedemptionsResult503Headers the declared response headers of an HTTP 503 response for ListCreditRedemptions
+type ListCreditRedemptionsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListCreditRedemptionsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreditRedemptionPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListCreditRedemptionsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListCreditRedemptionsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListCreditRedemptionsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListCreditRedemptionsResult403Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListCreditRedemptionsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListCreditRedemptionsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListCreditRedemptionsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListCreditRedemptionsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListCreditRedemptionsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListCreditRedemptionsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// CreateCreditRedemptionResult200Headers the declared response headers of an HTTP 200 response for CreateCreditRedemption
+type CreateCreditRedemptionResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// CreateCreditRedemptionResult201Headers the declared response headers of an HTTP 201 response for CreateCreditRedemption
+type CreateCreditRedemptionResult201Headers struct {
+	IdempotentReplayed *string
+	Location           string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// CreateCreditRedemptionResult400Headers the declared response headers of an HTTP 400 response for CreateCreditRedemption
+type CreateCreditRedemptionResult400Headers struct {
+	XRequestID *string
+}
+
+// CreateCreditRedemptionResult401Headers the declared response headers of an HTTP 401 response for CreateCreditRedemption
+type CreateCreditRedemptionResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// CreateCreditRedemptionResult403Headers the declared response headers of an HTTP 403 response for CreateCreditRedemption
+type CreateCreditRedemptionResult403Headers struct {
+	XRequestID *string
+}
+
+// CreateCreditRedemptionResult409Headers the declared response headers of an HTTP 409 response for CreateCreditRedemption
+type CreateCreditRedemptionResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// CreateCreditRedemptionResult413Headers the declared response headers of an HTTP 413 response for CreateCreditRedemption
+type CreateCreditRedemptionResult413Headers struct {
+	XRequestID *string
+}
+
+// CreateCreditRedemptionResult415Headers the declared response headers of an HTTP 415 response for CreateCreditRedemption
+type CreateCreditRedemptionResult415Headers struct {
+	XRequestID *string
+}
+
+// CreateCreditRedemptionResult422Headers the declared response headers of an HTTP 422 response for CreateCreditRedemption
+type CreateCreditRedemptionResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// CreateCreditRedemptionResult429Headers the declared response headers of an HTTP 429 response for CreateCreditRedemption
+type CreateCreditRedemptionResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// CreateCreditRedemptionResult500Headers the declared response headers of an HTTP 500 response for CreateCreditRedemption
+type CreateCreditRedemptionResult500Headers struct {
+	XRequestID *string
+}
+
+// CreateCreditRedemptionResult503Headers the declared response headers of an HTTP 503 response for CreateCreditRedemption
+type CreateCreditRedemptionResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type CreateCreditRedemptionResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreditRedemption
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *CreditRedemption
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateCreditRedemptionResult200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateCreditRedemptionResult201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateCreditRedemptionResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateCreditRedemptionResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CreateCreditRedemptionResult403Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CreateCreditRedemptionResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateCreditRedemptionResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateCreditRedemptionResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateCreditRedemptionResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateCreditRedemptionResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateCreditRedemptionResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateCreditRedemptionResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateCreditRedemptionResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateCreditRedemptionResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetCreditRedemptionResult200Headers the declared response headers of an HTTP 200 response for GetCreditRedemption
+type GetCreditRedemptionResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetCreditRedemptionResult400Headers the declared response headers of an HTTP 400 response for GetCreditRedemption
+type GetCreditRedemptionResult400Headers struct {
+	XRequestID *string
+}
+
+// GetCreditRedemptionResult401Headers the declared response headers of an HTTP 401 response for GetCreditRedemption
+type GetCreditRedemptionResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetCreditRedemptionResult403Headers the declared response headers of an HTTP 403 response for GetCreditRedemption
+type GetCreditRedemptionResult403Headers struct {
+	XRequestID *string
+}
+
+// GetCreditRedemptionResult404Headers the declared response headers of an HTTP 404 response for GetCreditRedemption
+type GetCreditRedemptionResult404Headers struct {
+	XRequestID *string
+}
+
+// GetCreditRedemptionResult422Headers the declared response headers of an HTTP 422 response for GetCreditRedemption
+type GetCreditRedemptionResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// GetCreditRedemptionResult429Headers the declared response headers of an HTTP 429 response for GetCreditRedemption
+type GetCreditRedemptionResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetCreditRedemptionResult500Headers the declared response headers of an HTTP 500 response for GetCreditRedemption
+type GetCreditRedemptionResult500Headers struct {
+	XRequestID *string
+}
+
+// GetCreditRedemptionResult503Headers the declared response headers of an HTTP 503 response for GetCreditRedemption
+type GetCreditRedemptionResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetCreditRedemptionResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreditRedemption
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetCreditRedemptionResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetCreditRedemptionResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetCreditRedemptionResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetCreditRedemptionResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetCreditRedemptionResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetCreditRedemptionResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetCreditRedemptionResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetCreditRedemptionResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetCreditRedemptionResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCreditRedemptionResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCreditRedemptionResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// VoidCreditRedemptionResult200Headers the declared response headers of an HTTP 200 response for VoidCreditRedemption
+type VoidCreditRedemptionResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// VoidCreditRedemptionResult400Headers the declared response headers of an HTTP 400 response for VoidCreditRedemption
+type VoidCreditRedemptionResult400Headers struct {
+	XRequestID *string
+}
+
+// VoidCreditRedemptionResult401Headers the declared response headers of an HTTP 401 response for VoidCreditRedemption
+type VoidCreditRedemptionResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// VoidCreditRedemptionResult403Headers the declared response headers of an HTTP 403 response for VoidCreditRedemption
+type VoidCreditRedemptionResult403Headers struct {
+	XRequestID *string
+}
+
+// VoidCreditRedemptionResult404Headers the declared response headers of an HTTP 404 response for VoidCreditRedemption
+type VoidCreditRedemptionResult404Headers struct {
+	XRequestID *string
+}
+
+// VoidCreditRedemptionResult409Headers the declared response headers of an HTTP 409 response for VoidCreditRedemption
+type VoidCreditRedemptionResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// VoidCreditRedemptionResult413Headers the declared response headers of an HTTP 413 response for VoidCreditRedemption
+type VoidCreditRedemptionResult413Headers struct {
+	XRequestID *string
+}
+
+// VoidCreditRedemptionResult415Headers the declared response headers of an HTTP 415 response for VoidCreditRedemption
+type VoidCreditRedemptionResult415Headers struct {
+	XRequestID *string
+}
+
+// VoidCreditRedemptionResult422Headers the declared response headers of an HTTP 422 response for VoidCreditRedemption
+type VoidCreditRedemptionResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// VoidCreditRedemptionResult429Headers the declared response headers of an HTTP 429 response for VoidCreditRedemption
+type VoidCreditRedemptionResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// VoidCreditRedemptionResult500Headers the declared response headers of an HTTP 500 response for VoidCreditRedemption
+type VoidCreditRedemptionResult500Headers struct {
+	XRequestID *string
+}
+
+// VoidCreditRedemptionResult503Headers the declared response headers of an HTTP 503 response for VoidCreditRedemption
+type VoidCreditRedemptionResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type VoidCreditRedemptionResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CreditRedemption
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VoidCreditRedemptionResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *VoidCreditRedemptionResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *VoidCreditRedemptionResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *VoidCreditRedemptionResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *VoidCreditRedemptionResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *VoidCreditRedemptionResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *VoidCreditRedemptionResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *VoidCreditRedemptionResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *VoidCreditRedemptionResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *VoidCreditRedemptionResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *VoidCreditRedemptionResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *VoidCreditRedemptionResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r VoidCreditRedemptionResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VoidCreditRedemptionResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ListDecisionsResult200Headers the declared response headers of an HTTP 200 response for ListDecisions
 type ListDecisionsResult200Headers struct {
 	RateLimit       *string
@@ -20378,6 +21604,97 @@ func (r ListLedgerAccountsResult) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ListLedgerAccountsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetLiabilityResult200Headers the declared response headers of an HTTP 200 response for GetLiability
+type GetLiabilityResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetLiabilityResult400Headers the declared response headers of an HTTP 400 response for GetLiability
+type GetLiabilityResult400Headers struct {
+	XRequestID *string
+}
+
+// GetLiabilityResult401Headers the declared response headers of an HTTP 401 response for GetLiability
+type GetLiabilityResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetLiabilityResult403Headers the declared response headers of an HTTP 403 response for GetLiability
+type GetLiabilityResult403Headers struct {
+	XRequestID *string
+}
+
+// GetLiabilityResult429Headers the declared response headers of an HTTP 429 response for GetLiability
+type GetLiabilityResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetLiabilityResult500Headers the declared response headers of an HTTP 500 response for GetLiability
+type GetLiabilityResult500Headers struct {
+	XRequestID *string
+}
+
+// GetLiabilityResult503Headers the declared response headers of an HTTP 503 response for GetLiability
+type GetLiabilityResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetLiabilityResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Liability
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetLiabilityResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetLiabilityResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetLiabilityResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetLiabilityResult403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetLiabilityResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetLiabilityResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetLiabilityResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLiabilityResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLiabilityResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -28169,6 +29486,96 @@ func (c *ClientWithResponses) ReverseConversionWithResponse(ctx context.Context,
 	return ParseReverseConversionResult(rsp)
 }
 
+// ListCreditRedemptionsWithResponse List redemptions
+//
+// Lists redemptions, newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/credit-redemptions (the `ListCreditRedemptions` operationId).
+func (c *ClientWithResponses) ListCreditRedemptionsWithResponse(ctx context.Context, params *ListCreditRedemptionsParams, reqEditors ...RequestEditorFn) (*ListCreditRedemptionsResult, error) {
+	rsp, err := c.ListCreditRedemptions(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListCreditRedemptionsResult(rsp)
+}
+
+// CreateCreditRedemptionWithBodyWithResponse Redeem credit
+//
+// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/credit-redemptions (the `CreateCreditRedemption` operationId).
+func (c *ClientWithResponses) CreateCreditRedemptionWithBodyWithResponse(ctx context.Context, params *CreateCreditRedemptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCreditRedemptionResult, error) {
+	rsp, err := c.CreateCreditRedemptionWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateCreditRedemptionResult(rsp)
+}
+
+// CreateCreditRedemptionWithResponse Redeem credit
+//
+// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/credit-redemptions (the `CreateCreditRedemption` operationId).
+func (c *ClientWithResponses) CreateCreditRedemptionWithResponse(ctx context.Context, params *CreateCreditRedemptionParams, body CreateCreditRedemptionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCreditRedemptionResult, error) {
+	rsp, err := c.CreateCreditRedemption(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateCreditRedemptionResult(rsp)
+}
+
+// GetCreditRedemptionWithResponse Read a redemption
+//
+// Answers a redemption with what it took of each reward.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/credit-redemptions/{redemption_id} (the `GetCreditRedemption` operationId).
+func (c *ClientWithResponses) GetCreditRedemptionWithResponse(ctx context.Context, redemptionID RedemptionIDPath, reqEditors ...RequestEditorFn) (*GetCreditRedemptionResult, error) {
+	rsp, err := c.GetCreditRedemption(ctx, redemptionID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCreditRedemptionResult(rsp)
+}
+
+// VoidCreditRedemptionWithBodyWithResponse Void a redemption
+//
+// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/credit-redemptions/{redemption_id}/void (the `VoidCreditRedemption` operationId).
+func (c *ClientWithResponses) VoidCreditRedemptionWithBodyWithResponse(ctx context.Context, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VoidCreditRedemptionResult, error) {
+	rsp, err := c.VoidCreditRedemptionWithBody(ctx, redemptionID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVoidCreditRedemptionResult(rsp)
+}
+
+// VoidCreditRedemptionWithResponse Void a redemption
+//
+// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/credit-redemptions/{redemption_id}/void (the `VoidCreditRedemption` operationId).
+func (c *ClientWithResponses) VoidCreditRedemptionWithResponse(ctx context.Context, redemptionID RedemptionIDPath, params *VoidCreditRedemptionParams, body VoidCreditRedemptionJSONRequestBody, reqEditors ...RequestEditorFn) (*VoidCreditRedemptionResult, error) {
+	rsp, err := c.VoidCreditRedemption(ctx, redemptionID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVoidCreditRedemptionResult(rsp)
+}
+
 // ListDecisionsWithResponse List decisions
 //
 // Lists decisions, accepted and refused, newest first.
@@ -28317,6 +29724,21 @@ func (c *ClientWithResponses) ListLedgerAccountsWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseListLedgerAccountsResult(rsp)
+}
+
+// GetLiabilityWithResponse Read what is owed
+//
+// Adds up what the workspace owes to all participants, per currency and kind of reward. What participants owe back is told beside it and not deducted, for one person's debt pays nobody else.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/ledger/liability (the `GetLiability` operationId).
+func (c *ClientWithResponses) GetLiabilityWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLiabilityResult, error) {
+	rsp, err := c.GetLiability(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLiabilityResult(rsp)
 }
 
 // ListTransfersWithResponse List transfers
@@ -36925,6 +38347,1085 @@ func ParseReverseConversionResult(rsp *http.Response) (*ReverseConversionResult,
 	return response, nil
 }
 
+// ParseListCreditRedemptionsResult parses an HTTP response from a ListCreditRedemptionsWithResponse call
+func ParseListCreditRedemptionsResult(rsp *http.Response) (*ListCreditRedemptionsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListCreditRedemptionsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreditRedemptionPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListCreditRedemptionsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListCreditRedemptionsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListCreditRedemptionsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListCreditRedemptionsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListCreditRedemptionsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListCreditRedemptionsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListCreditRedemptionsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListCreditRedemptionsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateCreditRedemptionResult parses an HTTP response from a CreateCreditRedemptionWithResponse call
+func ParseCreateCreditRedemptionResult(rsp *http.Response) (*CreateCreditRedemptionResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateCreditRedemptionResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreditRedemption
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest CreditRedemption
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateCreditRedemptionResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers CreateCreditRedemptionResult201Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateCreditRedemptionResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateCreditRedemptionResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers CreateCreditRedemptionResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 409:
+		var headers CreateCreditRedemptionResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateCreditRedemptionResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateCreditRedemptionResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateCreditRedemptionResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateCreditRedemptionResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateCreditRedemptionResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateCreditRedemptionResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetCreditRedemptionResult parses an HTTP response from a GetCreditRedemptionWithResponse call
+func ParseGetCreditRedemptionResult(rsp *http.Response) (*GetCreditRedemptionResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCreditRedemptionResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreditRedemption
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetCreditRedemptionResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetCreditRedemptionResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetCreditRedemptionResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetCreditRedemptionResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetCreditRedemptionResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetCreditRedemptionResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetCreditRedemptionResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetCreditRedemptionResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetCreditRedemptionResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVoidCreditRedemptionResult parses an HTTP response from a VoidCreditRedemptionWithResponse call
+func ParseVoidCreditRedemptionResult(rsp *http.Response) (*VoidCreditRedemptionResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VoidCreditRedemptionResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CreditRedemption
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VoidCreditRedemptionResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers VoidCreditRedemptionResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers VoidCreditRedemptionResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers VoidCreditRedemptionResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers VoidCreditRedemptionResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers VoidCreditRedemptionResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers VoidCreditRedemptionResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers VoidCreditRedemptionResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers VoidCreditRedemptionResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers VoidCreditRedemptionResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers VoidCreditRedemptionResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers VoidCreditRedemptionResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListDecisionsResult parses an HTTP response from a ListDecisionsWithResponse call
 func ParseListDecisionsResult(rsp *http.Response) (*ListDecisionsResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -39047,6 +41548,196 @@ func ParseListLedgerAccountsResult(rsp *http.Response) (*ListLedgerAccountsResul
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListLedgerAccountsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetLiabilityResult parses an HTTP response from a GetLiabilityWithResponse call
+func ParseGetLiabilityResult(rsp *http.Response) (*GetLiabilityResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLiabilityResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Liability
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetLiabilityResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetLiabilityResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetLiabilityResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetLiabilityResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetLiabilityResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetLiabilityResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetLiabilityResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {

@@ -442,7 +442,7 @@ func (q *Queries) ListRewardStory(ctx context.Context, db DBTX, arg ListRewardSt
 }
 
 const listRewardsByID = `-- name: ListRewardsByID :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits, redeemed, expires_at FROM rewards WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 `
 
 type ListRewardsByIDParams struct {
@@ -487,6 +487,8 @@ func (q *Queries) ListRewardsByID(ctx context.Context, db DBTX, arg ListRewardsB
 			&i.AmountType,
 			&i.AmountValue,
 			&i.Limits,
+			&i.Redeemed,
+			&i.ExpiresAt,
 		); err != nil {
 			return nil, err
 		}

@@ -132,6 +132,57 @@ func (q *Queries) DebitAccount(ctx context.Context, db DBTX, arg DebitAccountPar
 	return err
 }
 
+const getLiability = `-- name: GetLiability :many
+SELECT
+    currency,
+    reward_kind,
+    coalesce(sum(balance) FILTER (WHERE kind = 'pending'), 0)::bigint AS pending,
+    coalesce(sum(balance) FILTER (WHERE kind = 'available' AND balance > 0), 0)::bigint AS available,
+    coalesce(sum(balance) FILTER (WHERE kind = 'available' AND balance < 0), 0)::bigint AS carried_forward,
+    coalesce(sum(balance) FILTER (WHERE kind = 'reserved'), 0)::bigint AS reserved
+FROM ledger_accounts
+WHERE workspace_id = $1
+GROUP BY currency, reward_kind
+ORDER BY currency, reward_kind
+`
+
+type GetLiabilityRow struct {
+	Currency       string
+	RewardKind     string
+	Pending        int64
+	Available      int64
+	CarriedForward int64
+	Reserved       int64
+}
+
+// What is owed, by the accounts that hold it. A participant who owes is no deduction from what is owed to the others.
+func (q *Queries) GetLiability(ctx context.Context, db DBTX, workspaceID uuid.UUID) ([]GetLiabilityRow, error) {
+	rows, err := db.Query(ctx, getLiability, workspaceID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []GetLiabilityRow{}
+	for rows.Next() {
+		var i GetLiabilityRow
+		if err := rows.Scan(
+			&i.Currency,
+			&i.RewardKind,
+			&i.Pending,
+			&i.Available,
+			&i.CarriedForward,
+			&i.Reserved,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getTrialBalance = `-- name: GetTrialBalance :many
 SELECT currency, reward_kind, kind, sum(balance)::bigint AS balance
 FROM ledger_accounts

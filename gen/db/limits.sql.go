@@ -54,7 +54,7 @@ func (q *Queries) CountReferrerMonths(ctx context.Context, db DBTX, arg CountRef
 }
 
 const listMilestoneRewardsForUpdate = `-- name: ListMilestoneRewardsForUpdate :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits, redeemed, expires_at FROM rewards
 WHERE workspace_id = $1 AND cause_kind = 'milestone' AND cause_id = any($2::uuid[])
 ORDER BY id
 FOR UPDATE
@@ -102,6 +102,8 @@ func (q *Queries) ListMilestoneRewardsForUpdate(ctx context.Context, db DBTX, ar
 			&i.AmountType,
 			&i.AmountValue,
 			&i.Limits,
+			&i.Redeemed,
+			&i.ExpiresAt,
 		); err != nil {
 			return nil, err
 		}

@@ -129,6 +129,36 @@ type Conversion struct {
 	Upline json.RawMessage
 }
 
+// One row is an amount that a participant spent of its credit, points or the like, in a named use in the integrator's system.
+type CreditRedemption struct {
+	WorkspaceID   uuid.UUID
+	ID            uuid.UUID
+	ParticipantID uuid.UUID
+	RewardKind    string
+	Currency      string
+	Amount        int64
+	ExternalID    string
+	Note          *string
+	CreatedAt     time.Time
+}
+
+// One row is what a redemption took of one reward: the items of a redemption add up to its amount.
+type CreditRedemptionItem struct {
+	WorkspaceID  uuid.UUID
+	RedemptionID uuid.UUID
+	RewardID     uuid.UUID
+	Amount       int64
+}
+
+// One row says that a redemption was undone as a whole, and how much of what it gave back had expired meanwhile.
+type CreditRedemptionVoid struct {
+	WorkspaceID  uuid.UUID
+	RedemptionID uuid.UUID
+	Note         string
+	Lapsed       int64
+	CreatedAt    time.Time
+}
+
 // One row is a transition of anything, written in its transaction: the log is append-only.
 type Event struct {
 	WorkspaceID uuid.UUID
@@ -332,6 +362,9 @@ type Reward struct {
 	AmountValue *int64
 	// The rows of reward_limits that hold what is left of the reward, as name/period.
 	Limits []string
+	// What was redeemed and not voided. Reversed and redeemed may be more than granted together: what was redeemed and then reversed is owed back.
+	Redeemed  int64
+	ExpiresAt *time.Time
 }
 
 // One row counts what is granted under a cap or a budget in a period, net of what was taken back, or is only locked by those who decide by what a referrer has reached.

@@ -158,6 +158,10 @@ const hasDueWork = `-- name: HasDueWork :one
 SELECT (
     EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = $1 AND rewards.state = 'pending' AND rewards.available_at <= $2)
     OR EXISTS (
+        SELECT 1 FROM rewards
+        WHERE rewards.workspace_id = $1 AND rewards.state = 'available' AND rewards.expires_at <= $2
+    )
+    OR EXISTS (
         SELECT 1 FROM referrals
         WHERE referrals.workspace_id = $1 AND referrals.state = 'attributed' AND referrals.qualify_by <= $2
     )
@@ -173,7 +177,7 @@ type HasDueWorkParams struct {
 	Now         time.Time
 }
 
-// Whether a reward, a referral or a period of tiers waits for its date to be acted upon: a plain read, which locks nothing.
+// Whether a reward, a referral or a period of tiers waits for a date of its own to be acted upon: a plain read, which locks nothing.
 func (q *Queries) HasDueWork(ctx context.Context, db DBTX, arg HasDueWorkParams) (bool, error) {
 	row := db.QueryRow(ctx, hasDueWork, arg.WorkspaceID, arg.Now)
 	var column_1 bool

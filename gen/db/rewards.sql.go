@@ -18,11 +18,11 @@ const createReward = `-- name: CreateReward :exec
 INSERT INTO rewards (
     workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id,
     rule_key, beneficiary, level, tier, amount_type, amount_value, kind, currency, granted, reversed, capped, limits, state, reason,
-    note, available_at, version, created_at
+    note, available_at, expires_at, version, created_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-    $23, $24, $25, 1, $26
+    $23, $24, $25, $26, 1, $27
 )
 `
 
@@ -52,6 +52,7 @@ type CreateRewardParams struct {
 	Reason           reason.Code
 	Note             *string
 	AvailableAt      time.Time
+	ExpiresAt        *time.Time
 	CreatedAt        time.Time
 }
 
@@ -82,13 +83,14 @@ func (q *Queries) CreateReward(ctx context.Context, db DBTX, arg CreateRewardPar
 		arg.Reason,
 		arg.Note,
 		arg.AvailableAt,
+		arg.ExpiresAt,
 		arg.CreatedAt,
 	)
 	return err
 }
 
 const getManualReward = `-- name: GetManualReward :one
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards WHERE workspace_id = $1 AND cause_id = $2 AND cause_kind = 'manual'
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits, redeemed, expires_at FROM rewards WHERE workspace_id = $1 AND cause_id = $2 AND cause_kind = 'manual'
 `
 
 type GetManualRewardParams struct {
@@ -127,12 +129,14 @@ func (q *Queries) GetManualReward(ctx context.Context, db DBTX, arg GetManualRew
 		&i.AmountType,
 		&i.AmountValue,
 		&i.Limits,
+		&i.Redeemed,
+		&i.ExpiresAt,
 	)
 	return i, err
 }
 
 const getReward = `-- name: GetReward :one
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits, redeemed, expires_at FROM rewards WHERE workspace_id = $1 AND id = $2
 `
 
 type GetRewardParams struct {
@@ -171,12 +175,14 @@ func (q *Queries) GetReward(ctx context.Context, db DBTX, arg GetRewardParams) (
 		&i.AmountType,
 		&i.AmountValue,
 		&i.Limits,
+		&i.Redeemed,
+		&i.ExpiresAt,
 	)
 	return i, err
 }
 
 const getRewardForUpdate = `-- name: GetRewardForUpdate :one
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits, redeemed, expires_at FROM rewards WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type GetRewardForUpdateParams struct {
@@ -215,12 +221,14 @@ func (q *Queries) GetRewardForUpdate(ctx context.Context, db DBTX, arg GetReward
 		&i.AmountType,
 		&i.AmountValue,
 		&i.Limits,
+		&i.Redeemed,
+		&i.ExpiresAt,
 	)
 	return i, err
 }
 
 const listRefereeRewardsForUpdate = `-- name: ListRefereeRewardsForUpdate :many
-SELECT rewards.workspace_id, rewards.id, rewards.program_id, rewards.program_version_id, rewards.referral_id, rewards.conversion_id, rewards.participant_id, rewards.cause_kind, rewards.cause_id, rewards.rule_key, rewards.beneficiary, rewards.level, rewards.kind, rewards.currency, rewards.granted, rewards.reversed, rewards.capped, rewards.state, rewards.reason, rewards.note, rewards.available_at, rewards.version, rewards.created_at, rewards.tier, rewards.amount_type, rewards.amount_value, rewards.limits
+SELECT rewards.workspace_id, rewards.id, rewards.program_id, rewards.program_version_id, rewards.referral_id, rewards.conversion_id, rewards.participant_id, rewards.cause_kind, rewards.cause_id, rewards.rule_key, rewards.beneficiary, rewards.level, rewards.kind, rewards.currency, rewards.granted, rewards.reversed, rewards.capped, rewards.state, rewards.reason, rewards.note, rewards.available_at, rewards.version, rewards.created_at, rewards.tier, rewards.amount_type, rewards.amount_value, rewards.limits, rewards.redeemed, rewards.expires_at
 FROM rewards
 JOIN referrals ON referrals.workspace_id = rewards.workspace_id AND referrals.id = rewards.referral_id
 JOIN participants ON participants.workspace_id = referrals.workspace_id AND participants.id = referrals.referee_id
@@ -277,6 +285,8 @@ func (q *Queries) ListRefereeRewardsForUpdate(ctx context.Context, db DBTX, arg 
 			&i.AmountType,
 			&i.AmountValue,
 			&i.Limits,
+			&i.Redeemed,
+			&i.ExpiresAt,
 		); err != nil {
 			return nil, err
 		}
@@ -289,7 +299,7 @@ func (q *Queries) ListRefereeRewardsForUpdate(ctx context.Context, db DBTX, arg 
 }
 
 const listRewards = `-- name: ListRewards :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits, redeemed, expires_at FROM rewards
 WHERE workspace_id = $1
     AND ($2::uuid IS NULL OR program_id = $2)
     AND ($3::uuid IS NULL OR participant_id = $3)
@@ -358,6 +368,8 @@ func (q *Queries) ListRewards(ctx context.Context, db DBTX, arg ListRewardsParam
 			&i.AmountType,
 			&i.AmountValue,
 			&i.Limits,
+			&i.Redeemed,
+			&i.ExpiresAt,
 		); err != nil {
 			return nil, err
 		}
@@ -370,7 +382,7 @@ func (q *Queries) ListRewards(ctx context.Context, db DBTX, arg ListRewardsParam
 }
 
 const listRewardsToMature = `-- name: ListRewardsToMature :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits, redeemed, expires_at FROM rewards
 WHERE workspace_id = $1 AND state = 'pending' AND available_at <= $2
 ORDER BY available_at
 LIMIT $3
@@ -420,6 +432,8 @@ func (q *Queries) ListRewardsToMature(ctx context.Context, db DBTX, arg ListRewa
 			&i.AmountType,
 			&i.AmountValue,
 			&i.Limits,
+			&i.Redeemed,
+			&i.ExpiresAt,
 		); err != nil {
 			return nil, err
 		}
@@ -432,7 +446,7 @@ func (q *Queries) ListRewardsToMature(ctx context.Context, db DBTX, arg ListRewa
 }
 
 const listUnpaidManualRewardsForUpdate = `-- name: ListUnpaidManualRewardsForUpdate :many
-SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits FROM rewards
+SELECT workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency, granted, reversed, capped, state, reason, note, available_at, version, created_at, tier, amount_type, amount_value, limits, redeemed, expires_at FROM rewards
 WHERE workspace_id = $1
     AND participant_id = $2
     AND referral_id IS NULL
@@ -484,6 +498,8 @@ func (q *Queries) ListUnpaidManualRewardsForUpdate(ctx context.Context, db DBTX,
 			&i.AmountType,
 			&i.AmountValue,
 			&i.Limits,
+			&i.Redeemed,
+			&i.ExpiresAt,
 		); err != nil {
 			return nil, err
 		}
@@ -498,20 +514,24 @@ func (q *Queries) ListUnpaidManualRewardsForUpdate(ctx context.Context, db DBTX,
 const moveReward = `-- name: MoveReward :exec
 UPDATE rewards
 SET
-    state = $1, reversed = $2, capped = $3, tier = $4, amount_type = $5, amount_value = $6,
-    reason = $7, note = $8, version = version + 1
-WHERE workspace_id = $9 AND id = $10 AND state = $11 AND version = $12
+    state = $1, reversed = $2, redeemed = $3, capped = $4, tier = $5, amount_type = $6,
+    amount_value = $7, reason = $8, note = $9, available_at = $10, expires_at = $11,
+    version = version + 1
+WHERE workspace_id = $12 AND id = $13 AND state = $14 AND version = $15
 `
 
 type MoveRewardParams struct {
 	ToState     state.Reward
 	Reversed    int64
+	Redeemed    int64
 	Capped      int64
 	Tier        int32
 	AmountType  *string
 	AmountValue *int64
 	Reason      reason.Code
 	Note        *string
+	AvailableAt time.Time
+	ExpiresAt   *time.Time
 	WorkspaceID uuid.UUID
 	ID          uuid.UUID
 	FromState   state.Reward
@@ -522,12 +542,15 @@ func (q *Queries) MoveReward(ctx context.Context, db DBTX, arg MoveRewardParams)
 	_, err := db.Exec(ctx, moveReward,
 		arg.ToState,
 		arg.Reversed,
+		arg.Redeemed,
 		arg.Capped,
 		arg.Tier,
 		arg.AmountType,
 		arg.AmountValue,
 		arg.Reason,
 		arg.Note,
+		arg.AvailableAt,
+		arg.ExpiresAt,
 		arg.WorkspaceID,
 		arg.ID,
 		arg.FromState,

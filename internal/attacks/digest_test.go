@@ -68,7 +68,7 @@ func (d digester) read(ctx context.Context, on querier) (digest, error) {
 }
 
 var (
-	moneyTables = []string{"ledger_accounts", "ledger_transfers", "rewards"}
+	moneyTables = []string{"ledger_accounts", "ledger_transfers", "rewards", "credit_redemptions", "credit_redemption_items", "credit_redemption_voids"}
 	factTables  = []string{"clicks", "signups", "attribution_decisions", "referrals", "conversions"}
 )
 

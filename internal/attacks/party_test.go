@@ -72,7 +72,10 @@ func (w *world) populate(p *party) {
 		"/external_id": t["reversal_name"], "/kind": "chargeback",
 	}), 201).text("reversal.id")
 	t["reward_name"] = "reward-" + p.name
-	v.must(v.recipe("createManualReward", map[string]any{"/external_id": t["reward_name"]}), 201)
+	v.must(v.recipe("createManualReward", map[string]any{"/external_id": t["reward_name"], "/amount": 100_000}), 201)
+	t["redemption_name"] = "redemption-" + p.name
+	t["redemption"] = v.must(v.recipe("createCreditRedemption", map[string]any{"/external_id": t["redemption_name"]}), 201).text("id")
+	v.must(v.recipe("voidCreditRedemption", nil), 200)
 	t["churn_name"] = "churn-" + p.name
 	v.must(v.recipe("recordChurn", map[string]any{"/external_id": t["churn_name"], "/referee_external_id": "nobody-" + p.name}), 202)
 	v.must(v.recipe("recordExchangeRate", nil), 201)
@@ -104,6 +107,7 @@ func makers() map[string]func(w *world) string {
 		},
 		"referral":    func(w *world) string { return w.must(w.recipe("createReferral", nil), 201).text("referral_id") },
 		"reward":      func(w *world) string { return w.must(w.recipe("createManualReward", nil), 201).text("id") },
+		"redemption":  func(w *world) string { return w.must(w.recipe("createCreditRedemption", nil), 201).text("id") },
 		"held_reward": func(w *world) string { return w.must(w.recipe("holdReward", nil), 200).text("id") },
 	}
 }
@@ -159,6 +163,7 @@ var fresh = map[string]struct{ op, at string }{
 	"reversal_name":     {"recordReversal", "/external_id"},
 	"churn_name":        {"recordChurn", "/external_id"},
 	"reward_name":       {"createManualReward", "/external_id"},
+	"redemption_name":   {"createCreditRedemption", "/external_id"},
 	"fresh_click":       {"recordClick", "/id"},
 }
 

@@ -8,6 +8,7 @@ import (
 func init() {
 	programs["one referee, many codes"] = (*attack).manyCodes
 	programs["one reward, many hands"] = (*attack).oneReward
+	programs["one balance"] = (*attack).oneBalance
 	programs["last uses of a code"] = (*attack).lastUses
 	programs["last code of a participant"] = (*attack).lastCode
 	programs["rings"] = (*attack).rings
@@ -130,6 +131,31 @@ func (a *attack) oneReward() {
 	}
 	if n := a.number("SELECT count(*) FROM events WHERE subject_id = $1 AND type = 'reward.cancelled'", other); n != 1 {
 		a.t.Errorf("cancelled %d times", n)
+	}
+	a.standing()
+}
+
+// oneBalance redeems three each of a hundred in two hundred hands, then voids one of the redemptions in as many.
+func (a *attack) oneBalance() {
+	owner := a.unique()
+	a.must(a.recipe("createParticipant", map[string]any{"/external_id": owner}), 201)
+	for range 4 {
+		a.must(a.recipe("createManualReward", map[string]any{"/participant_external_id": owner, "/amount": 25}), 201)
+	}
+	var all []request
+	for range crowd {
+		all = append(all, a.recipe("createCreditRedemption", map[string]any{"/participant_external_id": owner, "/amount": 3}))
+	}
+	got := a.volley(all)
+	a.exactly("redemptions", tally(got, isStatus), map[string]int{"201 ": 33, "409 insufficient_balance": crowd - 33})
+	one := got[slices.IndexFunc(got, func(g answer) bool { return g.status == 201 })].text("id")
+	all = all[:0]
+	for range crowd {
+		all = append(all, a.recipeAt("voidCreditRedemption", "redemption_id", one, nil))
+	}
+	a.exactly("voids", tally(a.volley(all), isStatus), map[string]int{"200 ": 1, "409 state_not_allowed": crowd - 1})
+	if n := a.count("credit_redemptions WHERE participant_id = (SELECT id FROM participants WHERE external_id = $2)", owner); n != 33 {
+		a.t.Errorf("%d redemptions", n)
 	}
 	a.standing()
 }

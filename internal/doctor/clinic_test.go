@@ -61,6 +61,8 @@ func newClinic(t *testing.T) *clinic {
 	c.signup(t, "eve", "ann")
 	c.purchase(t, "eve", "7", 3_333)
 	c.signup(t, "alice", "alice")
+	c.redeem(t, "ann", 400)
+	c.void(t, c.redeem(t, "ann", 600))
 	c.hold(t, first)
 	if _, err := c.engine.SealEvents(t.Context(), c.Store, c.scope.Workspace); err != nil {
 		t.Fatal(err)
@@ -181,6 +183,25 @@ func (c *clinic) handReward(t *testing.T, to string, amount int64) {
 		_, _, err := c.engine.CreateReward(ctx, tx, c.scope, engine.NewReward{
 			ProgramID: c.program, ParticipantExternalID: to, ExternalID: "thanks", Amount: amount, Currency: "EUR", Kind: "money",
 		})
+		return err
+	})
+}
+
+func (c *clinic) redeem(t *testing.T, who string, amount int64) (out engine.Redemption) {
+	t.Helper()
+	c.in(t, func(ctx context.Context, tx *store.Tx) (err error) {
+		out, _, err = c.engine.RedeemCredit(ctx, tx, c.scope, engine.NewRedemption{
+			ParticipantExternalID: who, Kind: "credit", Currency: "EUR", Amount: amount, ExternalID: dbtest.ID(t).String(),
+		})
+		return err
+	})
+	return out
+}
+
+func (c *clinic) void(t *testing.T, of engine.Redemption) {
+	t.Helper()
+	c.in(t, func(ctx context.Context, tx *store.Tx) error {
+		_, err := c.engine.VoidRedemption(ctx, tx, c.scope, of.ID, "never sent")
 		return err
 	})
 }

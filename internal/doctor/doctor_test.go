@@ -73,6 +73,17 @@ var faults = map[string][]fault{
 		{`UPDATE rewards SET state = 'reserved' WHERE state = 'available'`, "is reserved with"},
 		{`DELETE FROM ledger_transfers`, "its transfers hold 0"},
 	},
+	"balances_equal_rewards": {
+		{`UPDATE rewards SET granted = granted + 1`, "its rewards make"},
+		{`UPDATE ledger_accounts SET balance = balance - 1 WHERE kind = 'available'`, "credit, 400 redeemed"},
+		{`UPDATE rewards SET redeemed = 0`, "400 redeemed and 0 expired; its rewards make 1000, 0 and 0"},
+		{`UPDATE rewards SET state = 'expired' WHERE redeemed > 0`, "its rewards make 0, 400 and 600"},
+	},
+	"redemptions_equal_items": {
+		{`UPDATE credit_redemptions SET amount = amount + 1`, "its items of 400"},
+		{`UPDATE rewards SET redeemed = redeemed + 1 WHERE redeemed > 0`, "its redemptions took 400"},
+		{`DELETE FROM credit_redemption_voids`, "its redemptions took 1000"},
+	},
 	"transfers_follow_rewards": {
 		{`UPDATE ledger_transfers SET reward_id = (SELECT id FROM rewards WHERE rule_key = 'manual') WHERE recipe = 'accrue'`, "its reward"},
 		{`INSERT INTO ledger_accounts SELECT workspace_id, participant_id, 'USD', kind, 0, reward_kind FROM ledger_accounts; UPDATE ledger_transfers SET currency = 'USD'`, "moves USD"},
@@ -141,6 +152,7 @@ var faults = map[string][]fault{
 	},
 	"nothing_overdue": {
 		{`UPDATE rewards SET available_at = '2026-01-01', created_at = '2026-01-01' WHERE state = 'pending'`, "rewards should have matured"},
+		{`UPDATE rewards SET expires_at = '2026-01-01', created_at = '2026-01-01' WHERE state = 'available' AND kind = 'credit'`, "rewards should have expired"},
 		{`UPDATE referrals SET state = 'attributed', qualify_by = '2026-01-01', created_at = '2026-01-01' WHERE state = 'qualified'`, "referrals should have expired"},
 	},
 	"partitions_ahead": {{`DO $$ BEGIN EXECUTE 'DROP TABLE clicks_' || to_char(now() AT TIME ZONE 'UTC' + interval '1 month', 'YYYYMM'); END $$`, "no partition"}},
@@ -237,7 +249,7 @@ func TestSettlementsSeeFaults(t *testing.T) {
 		{`UPDATE conversions SET reversed_amount = 0 WHERE external_id = '1'`, "conversion.reversed"},
 		{`UPDATE rewards SET reversed = 0 WHERE state = 'held'`, "reward.reversed"},
 		{`UPDATE rewards SET reversed = reversed + 1 WHERE state = 'pending' AND reversed = 0`, "reward.reinstated"},
-		{`DELETE FROM ledger_transfers USING rewards AS r WHERE r.id = reward_id AND r.beneficiary = 'referee'; DELETE FROM rewards WHERE beneficiary = 'referee'`, "reward.granted"},
+		{`DELETE FROM credit_redemption_items; DELETE FROM ledger_transfers USING rewards AS r WHERE r.id = reward_id AND r.beneficiary = 'referee'; DELETE FROM rewards WHERE beneficiary = 'referee'`, "reward.granted"},
 		{`UPDATE referrals SET state = 'attributed', qualified_at = NULL, qualifying_conversion_id = NULL WHERE state = 'qualified'`, "referral.qualified"},
 		{`UPDATE referrals SET state = 'qualified' WHERE state = 'churned'`, "referral.churned"},
 	} {

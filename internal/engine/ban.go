@@ -161,13 +161,13 @@ func (b *ban) cancelManual(ctx context.Context) error {
 	return nil
 }
 
-// forfeit cancels a reward of the participant that was not paid. The note makes it final: no later fact brings it back.
+// forfeit cancels what is left of a reward of the participant that was neither paid nor redeemed. The note makes it final: no later fact brings it back.
 func (b *ban) forfeit(ctx context.Context, w *db.Reward) error {
 	if w.ParticipantID != b.id || !state.Rewards.Allows(w.State, state.RewardCancelled) {
 		return nil
 	}
 	old, note := *w, "banned"
-	w.Note, w.Reason, w.Reversed = &note, reason.ReferrerIneligible, w.Granted
-	b.takeBack(w, old.Granted-old.Reversed, w.Reason)
+	w.Note, w.Reason, w.Reversed = &note, reason.ReferrerIneligible, w.Granted-w.Redeemed
+	b.takeBack(w, left(old), w.Reason)
 	return b.moveReward(ctx, old, w)
 }

@@ -32,6 +32,24 @@ func (e *Engine) MatureRewards(ctx context.Context, tx *store.Tx, s Scope) (int,
 	return len(due), r.flush(ctx)
 }
 
+// ExpireRewards ends a batch of available rewards whose time is over, and says how many. Rewards that another process has locked are
+// left to it.
+func (e *Engine) ExpireRewards(ctx context.Context, tx *store.Tx, s Scope) (int, error) {
+	due, err := e.q.ListRewardsToExpire(ctx, tx.DB(), db.ListRewardsToExpireParams{WorkspaceID: s.Workspace, Now: &s.Now, PageLimit: dueBatch})
+	if err != nil {
+		return 0, err
+	}
+	r := e.record(tx, s)
+	for i := range due {
+		old := due[i]
+		r.expireIfDue(&due[i])
+		if err := r.moveReward(ctx, old, &due[i]); err != nil {
+			return 0, err
+		}
+	}
+	return len(due), r.flush(ctx)
+}
+
 // expireReferral closes the next referral whose qualification window is over, after another; it settles the referee like every
 // other change. It gives the referral, nil when there is none, and whether it moved: one that another process was faster with does
 // not.
@@ -58,7 +76,7 @@ func (e *Engine) expireReferral(ctx context.Context, tx *store.Tx, s Scope, afte
 
 // Due says how much background work was done.
 type Due struct {
-	Matured, Expired, Rated, Sealed int
+	Matured, Lapsed, Expired, Rated, Sealed int // lapsed are the rewards that expired, expired the referrals
 }
 
 // RunDue does everything that is due in a workspace, batch by batch, each in a transaction of its own. Where nothing is due, as
@@ -72,13 +90,19 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 	}
 	dueNow := more
 	for more {
-		var n int
+		var n, lapsed int
 		var next *db.GetReferralToExpireRow
 		var expired bool
 		err := st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
 			n, err = e.MatureRewards(ctx, tx, s)
 			return err
 		})
+		if err == nil {
+			err = st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
+				lapsed, err = e.ExpireRewards(ctx, tx, s)
+				return err
+			})
+		}
 		if err == nil {
 			err = st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) (err error) {
 				next, expired, err = e.expireReferral(ctx, tx, s, last)
@@ -89,13 +113,14 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 			return done, err
 		}
 		done.Matured += n
+		done.Lapsed += lapsed
 		if expired {
 			done.Expired++
 		}
 		if next != nil {
 			last = *next
 		}
-		more = n > 0 || next != nil
+		more = n > 0 || lapsed > 0 || next != nil
 	}
 	if dueNow {
 		if done.Rated, err = e.closeTierPeriods(ctx, st, s); err != nil {

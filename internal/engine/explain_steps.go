@@ -35,6 +35,7 @@ type logged struct {
 	Currency       string      `json:"currency"`
 	Granted        int64       `json:"granted"`
 	Reversed       int64       `json:"reversed"`
+	Redeemed       int64       `json:"redeemed"`
 	Taken          int64       `json:"taken"`
 	Qualifying     *uuid.UUID  `json:"qualifying_conversion_id"`
 	Note           string      `json:"-"` // stored beside the data
@@ -218,6 +219,15 @@ func (n *narrator) tellReward(s *Step, what string, id uuid.UUID, d logged) {
 			s.Detail = means(d.Reason) + " That gives " + money.Text(before-d.Reversed, d.Currency) + " of the reward " + w.RuleKey + " back; " + left
 			s.Amounts = amounts(d.Currency, "granted", d.Granted, "restored", before-d.Reversed, "net", net)
 		}
+	case "redeemed":
+		s.Title, s.Detail = "Reward redeemed", money.Text(d.Amount, d.Currency)+" of the reward "+w.RuleKey+" were redeemed."
+		s.Amounts = amounts(d.Currency, "redeemed", d.Amount, "left", net-d.Redeemed)
+	case "unredeemed":
+		s.Title, s.Detail = "Redemption voided", money.Text(d.Amount, d.Currency)+" of the reward "+w.RuleKey+" were given back."
+		s.Amounts = amounts(d.Currency, "restored", d.Amount, "left", net-d.Redeemed)
+	case "expired":
+		s.Title, s.Detail = "Reward expired", "The time of the reward "+w.RuleKey+" was over, and "+money.Text(d.Amount, d.Currency)+" of it were left."
+		s.Amounts = amounts(d.Currency, "expired", d.Amount)
 	case "held":
 		s.Title, s.Detail = "Reward held", "The reward "+w.RuleKey+" was put on hold by hand."
 	case "released":

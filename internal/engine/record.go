@@ -56,12 +56,17 @@ const (
 	expense   = "expense"
 	pending   = "pending"
 	available = "available"
+	breakage  = "breakage"
+	redeemed  = "redeemed"
 
 	accrue   = "accrue"
 	mature   = "mature"
 	hold     = "hold"
 	cancel   = "cancel"
 	clawback = "clawback"
+	redeem   = "redeem"
+	release  = "release"
+	expire   = "expire"
 )
 
 // transfer moves part of a reward between two accounts of its owner. Nothing is nothing.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,6 +24,7 @@ type NewReward struct {
 	Currency              string
 	Kind                  string
 	Note                  string
+	ExpiresAt             *time.Time
 }
 
 // manualRule stands where a rule's key stands for rewards that no rule granted.
@@ -61,11 +63,15 @@ func (e *Engine) CreateReward(ctx context.Context, tx *store.Tx, s Scope, n NewR
 		}
 		return w, true, nil
 	}
+	if n.ExpiresAt != nil && (n.Kind == string(money.KindMoney) || !n.ExpiresAt.After(s.Now)) {
+		return w, false, problem.ValidationFailed.With("only what is not money expires, and only in the future").
+			WithErrors([]problem.FieldError{{Pointer: "/expires_at", Message: "must be in the future, and is not for money"}})
+	}
 	r := e.record(tx, s)
 	w = db.Reward{
 		WorkspaceID: s.Workspace, ID: newID(), ProgramID: h.program.ID, ProgramVersionID: h.current.ID, ParticipantID: owner.ID,
 		CauseKind: "manual", CauseID: cause, RuleKey: manualRule, Beneficiary: "participant", Kind: n.Kind, Currency: n.Currency,
-		Granted: n.Amount, Note: &n.Note, AvailableAt: s.Now, CreatedAt: s.Now,
+		Granted: n.Amount, Note: &n.Note, AvailableAt: s.Now, ExpiresAt: n.ExpiresAt, CreatedAt: s.Now,
 	}
 	if err := r.createReward(ctx, &w, 0, reason.Manual); err != nil {
 		return w, false, err
@@ -134,15 +140,15 @@ func (e *Engine) changeManual(
 	return w, r.flush(ctx)
 }
 
-// CancelReward takes a reward back for good: no later fact reinstates it. Errors: not_found, state_not_allowed.
+// CancelReward takes what is left of a reward back for good: no later fact reinstates it. What was redeemed stays. Errors: not_found, state_not_allowed.
 func (e *Engine) CancelReward(ctx context.Context, tx *store.Tx, s Scope, id uuid.UUID, note string) (db.Reward, error) {
 	return e.changeReward(ctx, tx, s, id, func(r *recorder, w *db.Reward) error {
 		if !state.Rewards.Allows(w.State, state.RewardCancelled) {
 			return rewardNotAllowed(*w, "cancelled")
 		}
 		old := *w
-		w.Note, w.Reason, w.Reversed = &note, reason.ReversedManual, w.Granted
-		r.takeBack(w, old.Granted-old.Reversed, reason.ReversedManual)
+		w.Note, w.Reason, w.Reversed = &note, reason.ReversedManual, w.Granted-w.Redeemed
+		r.takeBack(w, left(old), reason.ReversedManual)
 		return r.moveReward(ctx, old, w)
 	})
 }
@@ -157,14 +163,15 @@ func (e *Engine) HoldReward(ctx context.Context, tx *store.Tx, s Scope, id uuid.
 		old := *w
 		w.State, w.Note = state.RewardHeld, &note
 		if old.State == state.RewardAvailable {
-			r.transfer(*w, hold, available, pending, w.Granted-w.Reversed, w.Reason)
+			r.transfer(*w, hold, available, pending, left(*w), w.Reason)
 		}
 		r.event("reward.held", "reward", w.ID, notedData(*w))
 		return r.moveReward(ctx, old, w)
 	})
 }
 
-// ReleaseReward ends a hold: the reward is available when its time has come, pending otherwise. Errors: not_found,
+// ReleaseReward ends a hold: the reward is available when its time has come, pending otherwise. The time until it expires begins
+// anew: a hold is not the fault of the one who waits. Errors: not_found,
 // state_not_allowed.
 func (e *Engine) ReleaseReward(ctx context.Context, tx *store.Tx, s Scope, id uuid.UUID) (db.Reward, error) {
 	return e.changeReward(ctx, tx, s, id, func(r *recorder, w *db.Reward) error {
@@ -173,6 +180,9 @@ func (e *Engine) ReleaseReward(ctx context.Context, tx *store.Tx, s Scope, id uu
 		}
 		old := *w
 		w.State, w.Note = state.RewardPending, nil
+		if w.ExpiresAt != nil && w.AvailableAt.Before(s.Now) {
+			w.AvailableAt, w.ExpiresAt = s.Now, new(s.Now.Add(w.ExpiresAt.Sub(w.AvailableAt)))
+		}
 		r.event("reward.released", "reward", w.ID, rewardData(*w))
 		r.matureIfDue(w)
 		return r.moveReward(ctx, old, w)

@@ -181,7 +181,8 @@ func (h *history) newReward(s Scope, due settlement.Due, referral *uuid.UUID, ve
 		WorkspaceID: s.Workspace, ID: newID(), ProgramID: h.program.ID, ProgramVersionID: version, ReferralID: referral,
 		ParticipantID: uuid.MustParse(due.ParticipantID), CauseKind: "referral", CauseID: uuid.MustParse(due.CauseID), RuleKey: due.Rule.Key,
 		Beneficiary: string(due.Rule.Beneficiary), Level: int32(due.Level), Tier: int32(due.Tier), AmountType: &rated, AmountValue: &value,
-		Kind: due.Rule.Kind, Currency: money.Kind(due.Rule.Kind).Currency(h.program.Currency), Limits: []string{}, AvailableAt: due.AvailableAt, CreatedAt: s.Now,
+		Kind: due.Rule.Kind, Currency: money.Kind(due.Rule.Kind).Currency(h.program.Currency), Limits: []string{}, AvailableAt: due.AvailableAt,
+		ExpiresAt: expiry(due.AvailableAt, due.Rule.ExpiresAfterSeconds), CreatedAt: s.Now,
 	}
 	if due.ConversionID != "" {
 		w.CauseKind, w.ConversionID = "conversion", parseID(due.ConversionID)
@@ -253,31 +254,38 @@ func (r *recorder) createReward(ctx context.Context, w *db.Reward, reversed int6
 		WorkspaceID: w.WorkspaceID, ID: w.ID, ProgramID: w.ProgramID, ProgramVersionID: w.ProgramVersionID, ReferralID: w.ReferralID,
 		ConversionID: w.ConversionID, ParticipantID: w.ParticipantID, CauseKind: w.CauseKind, CauseID: w.CauseID, RuleKey: w.RuleKey,
 		Beneficiary: w.Beneficiary, Level: w.Level, Tier: w.Tier, AmountType: w.AmountType, AmountValue: w.AmountValue, Kind: w.Kind,
-		Currency: w.Currency, Granted: w.Granted, Reversed: w.Reversed, Capped: w.Capped, Limits: append([]string{}, w.Limits...), State: w.State, Reason: w.Reason, Note: w.Note, AvailableAt: w.AvailableAt, CreatedAt: w.CreatedAt,
+		Currency: w.Currency, Granted: w.Granted, Reversed: w.Reversed, Capped: w.Capped, Limits: append([]string{}, w.Limits...),
+		State: w.State, Reason: w.Reason, Note: w.Note, AvailableAt: w.AvailableAt, ExpiresAt: w.ExpiresAt, CreatedAt: w.CreatedAt,
 	})
 }
 
-// matureIfDue moves a pending reward to available when its hold is over; the caller writes the row.
+// matureIfDue moves a pending reward to available when its hold is over, and on to expired when that has passed too; the caller writes
+// the row.
 func (r *recorder) matureIfDue(w *db.Reward) bool {
 	if w.State != state.RewardPending || w.AvailableAt.After(r.s.Now) {
 		return false
 	}
 	w.State = state.RewardAvailable
-	r.transfer(*w, mature, pending, available, w.Granted-w.Reversed, w.Reason)
+	r.transfer(*w, mature, pending, available, left(*w), w.Reason)
 	r.event("reward.available", "reward", w.ID, rewardData(*w))
+	r.expireIfDue(w)
 	return true
 }
 
-// final says which cancelled rewards no fact brings back: those that a person cancelled, with a note, or whose owner was
-// banned.
+// final says of which rewards no fact brings back what was taken: those that a person cancelled, with a note, or whose owner was
+// banned. Of one that had been redeemed in part, the rest is meant, and a fact can take more.
 func final(w db.Reward) bool {
-	return w.State == state.RewardCancelled && (w.Reason == reason.ReversedManual || w.Reason == reason.ReferrerIneligible) && w.Note != nil
+	return (w.State == state.RewardCancelled || w.State == state.RewardRedeemed) &&
+		(w.Reason == reason.ReversedManual || w.Reason == reason.ReferrerIneligible) && w.Note != nil
 }
 
 // adjust brings a reward to a total reversed amount, from wherever its money sits.
 func (r *recorder) adjust(ctx context.Context, w *db.Reward, reversed int64, why reason.Code) error {
+	if final(*w) {
+		reversed, why = max(reversed, w.Reversed), w.Reason
+	}
 	delta := reversed - w.Reversed
-	if delta == 0 || final(*w) {
+	if delta == 0 {
 		return nil
 	}
 	old := *w
@@ -293,17 +301,25 @@ func (r *recorder) adjust(ctx context.Context, w *db.Reward, reversed int64, why
 	return r.moveReward(ctx, old, w)
 }
 
-// takeBack reverses part of a reward. Money that was paid is clawed back into a balance that may fall below zero.
+// takeBack reverses part of a reward. What was paid or redeemed is clawed back into a balance that may fall below zero.
 func (r *recorder) takeBack(w *db.Reward, amount int64, why reason.Code) {
+	gone := min(amount, max(-left(*w), 0))
 	switch w.State {
 	case state.RewardPaid:
-		r.transfer(*w, clawback, available, expense, amount, why)
-	case state.RewardAvailable:
-		r.transfer(*w, cancel, available, expense, amount, why)
+		gone = amount
+	case state.RewardAvailable, state.RewardRedeemed:
+		r.transfer(*w, cancel, available, expense, amount-gone, why)
+	case state.RewardExpired:
+		r.transfer(*w, cancel, breakage, expense, amount-gone, why)
 	default:
-		r.transfer(*w, cancel, pending, expense, amount, why)
+		r.transfer(*w, cancel, pending, expense, amount-gone, why)
 	}
-	if w.Reversed == w.Granted && w.State != state.RewardPaid {
+	r.transfer(*w, clawback, available, expense, gone, why)
+	switch {
+	case w.State == state.RewardPaid, w.State == state.RewardExpired, left(*w) > 0:
+	case w.Redeemed > 0:
+		w.State = state.RewardRedeemed
+	default:
 		w.State = state.RewardCancelled
 		r.event("reward.cancelled", "reward", w.ID, notedData(*w))
 		return
@@ -319,9 +335,16 @@ func (r *recorder) giveBack(w *db.Reward, amount int64, why reason.Code) {
 		w.State = state.RewardPending
 		r.event("reward.reinstated", "reward", w.ID, rewardData(*w))
 		r.matureIfDue(w)
-	case state.RewardAvailable, state.RewardPaid:
+	case state.RewardAvailable, state.RewardPaid, state.RewardRedeemed, state.RewardExpired:
 		r.transfer(*w, mature, pending, available, amount, why)
 		r.event("reward.reinstated", "reward", w.ID, rewardData(*w))
+		if w.State == state.RewardExpired { // what settles no debt has lapsed with the rest
+			r.transfer(*w, expire, available, breakage, min(amount, max(left(*w), 0)), reason.RewardExpired)
+		}
+		if w.State == state.RewardRedeemed && left(*w) > 0 {
+			w.State = state.RewardAvailable
+		}
+		r.expireIfDue(w)
 	default:
 		r.event("reward.reinstated", "reward", w.ID, rewardData(*w))
 	}
@@ -332,8 +355,9 @@ func (r *recorder) moveReward(ctx context.Context, old db.Reward, w *db.Reward) 
 	w.Version = old.Version + 1
 	r.use(*w, w.Granted-w.Reversed-old.Granted+old.Reversed)
 	return r.e.q.MoveReward(ctx, r.tx.Guard(), db.MoveRewardParams{
-		WorkspaceID: r.s.Workspace, ID: w.ID, ToState: w.State, Reversed: w.Reversed, Capped: w.Capped, Tier: w.Tier,
-		AmountType: w.AmountType, AmountValue: w.AmountValue, Reason: w.Reason, Note: w.Note, FromState: old.State, Version: old.Version,
+		WorkspaceID: r.s.Workspace, ID: w.ID, ToState: w.State, Reversed: w.Reversed, Redeemed: w.Redeemed, Capped: w.Capped, Tier: w.Tier,
+		AmountType: w.AmountType, AmountValue: w.AmountValue, Reason: w.Reason, Note: w.Note, AvailableAt: w.AvailableAt,
+		ExpiresAt: w.ExpiresAt, FromState: old.State, Version: old.Version,
 	})
 }
 
@@ -344,12 +368,17 @@ type rewardEvent struct {
 	Reason        reason.Code  `json:"reason"`
 	Granted       int64        `json:"granted"`
 	Reversed      int64        `json:"reversed"`
+	Redeemed      int64        `json:"redeemed,omitempty"`
+	Amount        int64        `json:"amount,omitempty"`
 	Currency      string       `json:"currency"`
 	Note          *string      `json:"note,omitempty"`
 }
 
 func rewardData(w db.Reward) rewardEvent {
-	return rewardEvent{w.ParticipantID, w.RuleKey, w.State, w.Reason, w.Granted, w.Reversed, w.Currency, nil}
+	return rewardEvent{
+		ParticipantID: w.ParticipantID, RuleKey: w.RuleKey, State: w.State, Reason: w.Reason, Granted: w.Granted, Reversed: w.Reversed,
+		Redeemed: w.Redeemed, Currency: w.Currency,
+	}
 }
 
 // notedData is rewardData with the words of the person who acts.

@@ -17,13 +17,14 @@ var (
 	NotFound         = entry("not_found", http.StatusNotFound, "There is no such resource")
 	MethodNotAllowed = entry("method_not_allowed", http.StatusMethodNotAllowed, "The resource does not support this method")
 
-	Conflict          = entry("conflict", http.StatusConflict, "The request conflicts with what is stored")
-	RequestInProgress = entry("request_in_progress", http.StatusConflict, "An earlier request is still being worked on")
-	StateNotAllowed   = entry("state_not_allowed", http.StatusConflict, "The resource's state does not allow this")
-	CodeTaken         = entry("code_taken", http.StatusConflict, "The code is taken")
-	CodeLimit         = entry("code_limit", http.StatusConflict, "The participant has as many codes as the program allows")
-	CycleDetected     = entry("cycle_detected", http.StatusConflict, "The referral would close a circle")
-	ParticipantExists = entry("participant_exists", http.StatusConflict, "A participant with this external id exists")
+	Conflict            = entry("conflict", http.StatusConflict, "The request conflicts with what is stored")
+	RequestInProgress   = entry("request_in_progress", http.StatusConflict, "An earlier request is still being worked on")
+	StateNotAllowed     = entry("state_not_allowed", http.StatusConflict, "The resource's state does not allow this")
+	CodeTaken           = entry("code_taken", http.StatusConflict, "The code is taken")
+	CodeLimit           = entry("code_limit", http.StatusConflict, "The participant has as many codes as the program allows")
+	CycleDetected       = entry("cycle_detected", http.StatusConflict, "The referral would close a circle")
+	ParticipantExists   = entry("participant_exists", http.StatusConflict, "A participant with this external id exists")
+	InsufficientBalance = entry("insufficient_balance", http.StatusConflict, "The participant does not have that much available")
 
 	PreconditionFailed = entry("precondition_failed", http.StatusPreconditionFailed, "The resource has changed since it was read")
 
@@ -58,7 +59,7 @@ func All() []*Error {
 	return slices.Clone([]*Error{
 		MalformedRequest, IdempotencyKeyMissing, Unauthenticated, Forbidden, NotFound, MethodNotAllowed,
 		Conflict, RequestInProgress, StateNotAllowed, CodeTaken, CodeLimit, CycleDetected, ParticipantExists,
-		PreconditionFailed, PayloadTooLarge, URITooLong, UnsupportedMediaType, ValidationFailed, IdempotencyKeyReuse,
+		InsufficientBalance, PreconditionFailed, PayloadTooLarge, URITooLong, UnsupportedMediaType, ValidationFailed, IdempotencyKeyReuse,
 		AmountNotAllowed, CurrencyMismatch, OccurredAtOutOfRange, UnknownReference, DestinationNotAllowed,
 		ReversalExceedsConversion, RulesInvalid, PreconditionRequired, RateLimited, HeadersTooLarge, Internal,
 		Overloaded, OutcomeUnknown, Unavailable,

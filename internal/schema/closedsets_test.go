@@ -25,29 +25,30 @@ type closedSet struct {
 }
 
 var closedSets = map[string]closedSet{
-	"api_keys_kind_check":               {enum: "ApiKeyKind"},
-	"attribution_decisions_door_check":  {goType: "attribution.Door", enum: "DecisionDoor"},
-	"churns_kind_check":                 {enum: "ChurnKind"},
-	"clicks_classification_check":       {enum: "ClickClassification"},
-	"clicks_consent_check":              {enum: "Consent"},
-	"clicks_source_check":               {enum: "ClickSource"},
-	"codes_disabled_reason_check":       {enum: "DisabledReason"},
-	"codes_state_check":                 {goType: "state.Code", enum: "CodeState"},
-	"conversions_state_check":           {goType: "state.Conversion", enum: "ConversionState"},
-	"ledger_accounts_kind_check":        {enum: "AccountKind"},
-	"ledger_accounts_reward_kind_check": {goType: "money.Kind", enum: "RewardKind"},
-	"ledger_transfers_recipe_check":     {}, // internal words of the ledger
-	"participants_state_check":          {goType: "state.Participant", enum: "ParticipantState"},
-	"programs_state_check":              {goType: "state.Program", enum: "ProgramState"},
-	"referrals_state_check":             {goType: "state.Referral", enum: "ReferralState"},
-	"reversals_kind_check":              {goType: "settlement.Kind", enum: "ReversalKind", beyond: []string{"dispute_won"}},
-	"rewards_beneficiary_check":         {enum: "Beneficiary"},
-	"rewards_cause_kind_check":          {}, // says which table cause_id means
-	"rewards_kind_check":                {goType: "money.Kind", enum: "RewardKind"},
-	"rewards_state_check":               {goType: "state.Reward", enum: "RewardState"},
-	"unmatched_facts_kind_check":        {enum: "UnmatchedFactKind"},
-	"unmatched_facts_state_check":       {enum: "UnmatchedFactState"},
-	"workspaces_mode_check":             {enum: "WorkspaceMode", beyond: []string{"operator"}},
+	"api_keys_kind_check":                  {enum: "ApiKeyKind"},
+	"attribution_decisions_door_check":     {goType: "attribution.Door", enum: "DecisionDoor"},
+	"churns_kind_check":                    {enum: "ChurnKind"},
+	"clicks_classification_check":          {enum: "ClickClassification"},
+	"clicks_consent_check":                 {enum: "Consent"},
+	"clicks_source_check":                  {enum: "ClickSource"},
+	"codes_disabled_reason_check":          {enum: "DisabledReason"},
+	"codes_state_check":                    {goType: "state.Code", enum: "CodeState"},
+	"conversions_state_check":              {goType: "state.Conversion", enum: "ConversionState"},
+	"credit_redemptions_reward_kind_check": {enum: "RedeemableKind"},
+	"ledger_accounts_kind_check":           {enum: "AccountKind"},
+	"ledger_accounts_reward_kind_check":    {goType: "money.Kind", enum: "RewardKind"},
+	"ledger_transfers_recipe_check":        {}, // internal words of the ledger
+	"participants_state_check":             {goType: "state.Participant", enum: "ParticipantState"},
+	"programs_state_check":                 {goType: "state.Program", enum: "ProgramState"},
+	"referrals_state_check":                {goType: "state.Referral", enum: "ReferralState"},
+	"reversals_kind_check":                 {goType: "settlement.Kind", enum: "ReversalKind", beyond: []string{"dispute_won"}},
+	"rewards_beneficiary_check":            {enum: "Beneficiary"},
+	"rewards_cause_kind_check":             {}, // says which table cause_id means
+	"rewards_kind_check":                   {goType: "money.Kind", enum: "RewardKind"},
+	"rewards_state_check":                  {goType: "state.Reward", enum: "RewardState"},
+	"unmatched_facts_kind_check":           {enum: "UnmatchedFactKind"},
+	"unmatched_facts_state_check":          {enum: "UnmatchedFactState"},
+	"workspaces_mode_check":                {enum: "WorkspaceMode", beyond: []string{"operator"}},
 }
 
 var (

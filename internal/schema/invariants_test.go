@@ -101,6 +101,23 @@ var attempts = []attempt{
 		insertReward + `(@w, @id, @program, @version, @b, 'manual', @id, 'r', 'participant', 0, 'gift', 'XXX', 5, 0, 0, 'pending', '', @now, 1, @now)`, 0, check},
 	{"raising a grant", "", `UPDATE rewards SET granted = granted + 1 WHERE workspace_id = @w`, 0, forbidden},
 
+	{"redeeming more than was granted", "", `UPDATE rewards SET redeemed = redeemed + 400 WHERE workspace_id = @w AND id = @credit`, 2, check},
+	{"redeeming less than nothing", "", `UPDATE rewards SET redeemed = -1 WHERE workspace_id = @w AND id = @credit`, 0, check},
+	{"redeeming what was redeemed and reversed, which is owed back", `UPDATE rewards SET reversed = 1000 WHERE workspace_id = @w AND id = @credit`,
+		`UPDATE rewards SET redeemed = 1000 WHERE workspace_id = @w AND id = @credit`, all, ""},
+	{"redeeming money", "", `UPDATE rewards SET redeemed = 1 WHERE workspace_id = @w AND id = @reward`, 0, check},
+	{"money that expires", "", `UPDATE rewards SET expires_at = @now WHERE workspace_id = @w AND id = @reward`, 0, check},
+	{"the same redemption twice", "", `INSERT INTO credit_redemptions (workspace_id, id, participant_id, reward_kind, currency, amount, external_id, created_at)
+		VALUES (@w, @id, @c, 'credit', 'USD', 1, 'x', @now)`, 1, unique},
+	{"a redemption of nothing", "", `INSERT INTO credit_redemptions (workspace_id, id, participant_id, reward_kind, currency, amount, external_id, created_at)
+		VALUES (@w, @id, @c, 'credit', 'USD', 0, 'x', @now)`, 0, check},
+	{"a redemption of money", "", `INSERT INTO credit_redemptions (workspace_id, id, participant_id, reward_kind, currency, amount, external_id, created_at)
+		VALUES (@w, @id, @c, 'money', 'USD', 1, 'x', @now)`, 0, check},
+	{"one item of a redemption twice", "", `INSERT INTO credit_redemption_items (workspace_id, redemption_id, reward_id, amount) VALUES (@w, @redemption, @reward, 1)`, 1, unique},
+	{"voiding a redemption twice", "", `INSERT INTO credit_redemption_voids (workspace_id, redemption_id, note, lapsed, created_at)
+		VALUES (@w, @redemption, 'again', 0, @now)`, 0, unique},
+	{"changing a redemption", "", `UPDATE credit_redemptions SET amount = 1 WHERE workspace_id = @w`, 0, forbidden},
+
 	// The ledger.
 	{"a transfer of nothing", "", insertTransfer + `(@w, @id, @a, 'USD', 'money', 'pending', 'available', 0, 'mature', '', @reward, @now)`, 0, check},
 	{"a transfer of less than nothing", "", insertTransfer + `(@w, @id, @a, 'USD', 'money', 'pending', 'available', -1, 'mature', '', @reward, @now)`, 0, check},

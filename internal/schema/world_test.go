@@ -16,7 +16,7 @@ type world pgx.NamedArgs
 // worldIDs are made anew for every world.
 var worldIDs = []string{
 	"w", "key", "program", "version", "a", "b", "c", "d", "code", "batch", "click", "signup", "decision", "referral", "conversion",
-	"chargeback", "rate", "churn", "fact", "reward", "transfer", "event",
+	"chargeback", "rate", "churn", "fact", "reward", "transfer", "event", "credit", "redemption",
 }
 
 // worldRows are written in this order. a refers b; c and d are strangers. b bought for 10,000, which earns a 1,000.
@@ -69,6 +69,13 @@ var worldRows = []string{
 		(@w, @a, 'USD', 'money', 'cash', 0), (@w, @a, 'USD', 'money', 'breakage', 0), (@w, @a, 'USD', 'money', 'redeemed', 0), (@w, @a, 'EUR', 'money', 'pending', 0)`,
 	`INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, reward_kind, from_kind, to_kind, amount, recipe, reason, reward_id, created_at)
 	 VALUES (@w, @transfer, @a, 'USD', 'money', 'expense', 'pending', 1000, 'accrue', 'GRANTED', @reward, @now)`,
+	`INSERT INTO rewards (workspace_id, id, program_id, program_version_id, participant_id, cause_kind, cause_id, rule_key, beneficiary, level, kind, currency,
+		granted, reversed, capped, state, reason, available_at, expires_at, version, created_at)
+	 VALUES (@w, @credit, @program, @version, @c, 'manual', @credit, 'manual', 'participant', 0, 'credit', 'USD', 1000, 0, 0, 'available', 'MANUAL', @now, @now, 1, @now)`,
+	`INSERT INTO credit_redemptions (workspace_id, id, participant_id, reward_kind, currency, amount, external_id, created_at)
+	 VALUES (@w, @redemption, @c, 'credit', 'USD', 400, 'checkout', @now)`,
+	`INSERT INTO credit_redemption_items (workspace_id, redemption_id, reward_id, amount) VALUES (@w, @redemption, @credit, 400)`,
+	`INSERT INTO credit_redemption_voids (workspace_id, redemption_id, note, lapsed, created_at) VALUES (@w, @redemption, 'n', 0, @now)`,
 	`INSERT INTO events (workspace_id, id, type, subject_type, subject_id, data, created_at) VALUES (@w, @event, 't', 's', @program, '{}', @now)`,
 	`INSERT INTO event_batches (workspace_id, id, event_ids) VALUES (@w, @event, ARRAY[@event::uuid])`,
 	`INSERT INTO event_seals (workspace_id, seq, event_id, hash) VALUES (@w, @seq, @event, decode(repeat('00', 32), 'hex'))`,

@@ -18,7 +18,7 @@ func (h handlers) CreateManualReward(ctx context.Context, req api.CreateManualRe
 		func(ctx context.Context, tx *store.Tx) (api.CreateManualRewardResponseObject, error) {
 			row, known, err := h.engine.CreateReward(ctx, tx, h.scope(ctx), engine.NewReward{
 				ProgramID: b.ProgramID, ParticipantExternalID: b.ParticipantExternalID, ExternalID: b.ExternalID, Amount: b.Amount,
-				Currency: b.Currency, Kind: string(b.Kind), Note: b.Reason,
+				Currency: b.Currency, Kind: string(b.Kind), Note: b.Reason, ExpiresAt: engine.InMicroseconds(b.ExpiresAt),
 			})
 			if err != nil {
 				return nil, err
@@ -108,8 +108,9 @@ func toReward(r db.Reward) api.Reward {
 	return api.Reward{
 		ID: r.ID, ProgramID: r.ProgramID, ProgramVersionID: orNull(&r.ProgramVersionID), RuleKey: r.RuleKey, ReferralID: orNull(r.ReferralID),
 		ConversionID: orNull(r.ConversionID), ParticipantID: r.ParticipantID, Beneficiary: api.Beneficiary(r.Beneficiary),
-		Level: int64(r.Level), Tier: int64(r.Tier), Capped: r.Capped, Kind: api.RewardKind(r.Kind), Currency: r.Currency, Granted: r.Granted, Reversed: r.Reversed, Net: r.Granted - r.Reversed,
-		State: api.RewardState(r.State), Reason: toReason(r.Reason), AvailableAt: r.AvailableAt.UTC(), CreatedAt: r.CreatedAt.UTC(),
+		Level: int64(r.Level), Tier: int64(r.Tier), Capped: r.Capped, Kind: api.RewardKind(r.Kind), Currency: r.Currency,
+		Granted: r.Granted, Reversed: r.Reversed, Net: r.Granted - r.Reversed, Redeemed: r.Redeemed, State: api.RewardState(r.State),
+		Reason: toReason(r.Reason), AvailableAt: r.AvailableAt.UTC(), ExpiresAt: orNullTime(r.ExpiresAt), CreatedAt: r.CreatedAt.UTC(),
 		Version: r.Version,
 	}
 }

@@ -135,7 +135,7 @@ var Rules = []Rule{
 		CROSS JOIN unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (privilege)
 		WHERE ` + ours + `
 			AND (c.relispartition OR c.relname IN ('clicks', 'signups', 'attribution_decisions', 'reversals', 'churns', 'ledger_transfers', 'events',
-				'program_versions', 'visitor_days'))
+				'program_versions', 'visitor_days', 'credit_redemptions', 'credit_redemption_items', 'credit_redemption_voids'))
 			AND CASE WHEN p.privilege IN ('UPDATE', 'REFERENCES') THEN has_any_column_privilege(r.oid, c.oid, p.privilege)
 				ELSE has_table_privilege(r.oid, c.oid, p.privilege) END`},
 }

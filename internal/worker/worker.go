@@ -160,6 +160,7 @@ func (w *Worker) noted(ctx context.Context, task string, workspace uuid.UUID, er
 func (w *Worker) runDue(ctx context.Context, row db.Workspace) error {
 	done, err := w.engine.RunDue(ctx, w.store, engine.ScopeOf(row, w.now()))
 	w.metrics.did("mature", done.Matured)
+	w.metrics.did("expire_rewards", done.Lapsed)
 	w.metrics.did("expire", done.Expired)
 	w.metrics.did("seal", done.Sealed)
 	return err

@@ -80,3 +80,17 @@ FROM ledger_accounts
 WHERE workspace_id = @workspace_id
 GROUP BY currency, reward_kind, kind
 ORDER BY currency, reward_kind, kind;
+
+-- name: GetLiability :many
+-- What is owed, by the accounts that hold it. A participant who owes is no deduction from what is owed to the others.
+SELECT
+    currency,
+    reward_kind,
+    coalesce(sum(balance) FILTER (WHERE kind = 'pending'), 0)::bigint AS pending,
+    coalesce(sum(balance) FILTER (WHERE kind = 'available' AND balance > 0), 0)::bigint AS available,
+    coalesce(sum(balance) FILTER (WHERE kind = 'available' AND balance < 0), 0)::bigint AS carried_forward,
+    coalesce(sum(balance) FILTER (WHERE kind = 'reserved'), 0)::bigint AS reserved
+FROM ledger_accounts
+WHERE workspace_id = @workspace_id
+GROUP BY currency, reward_kind
+ORDER BY currency, reward_kind;

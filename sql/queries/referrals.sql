@@ -77,9 +77,13 @@ FROM (
 ORDER BY unpaid.referee_id, unpaid.program_id;
 
 -- name: HasDueWork :one
--- Whether a reward, a referral or a period of tiers waits for its date to be acted upon: a plain read, which locks nothing.
+-- Whether a reward, a referral or a period of tiers waits for a date of its own to be acted upon: a plain read, which locks nothing.
 SELECT (
     EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'pending' AND rewards.available_at <= @now)
+    OR EXISTS (
+        SELECT 1 FROM rewards
+        WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'available' AND rewards.expires_at <= @now
+    )
     OR EXISTS (
         SELECT 1 FROM referrals
         WHERE referrals.workspace_id = @workspace_id AND referrals.state = 'attributed' AND referrals.qualify_by <= @now

@@ -2,11 +2,11 @@
 INSERT INTO rewards (
     workspace_id, id, program_id, program_version_id, referral_id, conversion_id, participant_id, cause_kind, cause_id,
     rule_key, beneficiary, level, tier, amount_type, amount_value, kind, currency, granted, reversed, capped, limits, state, reason,
-    note, available_at, version, created_at
+    note, available_at, expires_at, version, created_at
 ) VALUES (
     @workspace_id, @id, @program_id, @program_version_id, @referral_id, @conversion_id, @participant_id, @cause_kind, @cause_id,
     @rule_key, @beneficiary, @level, @tier, @amount_type, @amount_value, @kind, @currency, @granted, @reversed, @capped, @limits, @state,
-    @reason, @note, @available_at, 1, @created_at
+    @reason, @note, @available_at, @expires_at, 1, @created_at
 );
 
 -- name: GetReward :one
@@ -64,6 +64,7 @@ LIMIT @page_limit;
 -- name: MoveReward :exec
 UPDATE rewards
 SET
-    state = @to_state, reversed = @reversed, capped = @capped, tier = @tier, amount_type = @amount_type, amount_value = @amount_value,
-    reason = @reason, note = @note, version = version + 1
+    state = @to_state, reversed = @reversed, redeemed = @redeemed, capped = @capped, tier = @tier, amount_type = @amount_type,
+    amount_value = @amount_value, reason = @reason, note = @note, available_at = @available_at, expires_at = @expires_at,
+    version = version + 1
 WHERE workspace_id = @workspace_id AND id = @id AND state = @from_state AND version = @version;

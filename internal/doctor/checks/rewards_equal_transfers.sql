@@ -16,7 +16,7 @@ WITH moved AS (
     GROUP BY m.workspace_id, m.reward_id
 ),
 held AS (
-    SELECT r.workspace_id, r.id, r.state,
+    SELECT r.workspace_id, r.id, r.state, r.redeemed AS spent, r.granted - r.reversed - r.redeemed AS left_over,
         CASE WHEN r.state = 'pending_fx' THEN 0 ELSE r.granted - r.reversed END AS owed,
         coalesce(m.accrued, 0) AS accrued, coalesce(m.pending, 0) AS pending, coalesce(m.available, 0) AS available,
         coalesce(m.reserved, 0) AS reserved, coalesce(m.cash, 0) AS cash, coalesce(m.breakage, 0) AS breakage,
@@ -30,11 +30,16 @@ SELECT format(
 )
 FROM held AS h
 WHERE h.accrued <> h.owed
-    OR h.pending <> CASE WHEN h.state IN ('pending', 'held') THEN h.owed ELSE 0 END
+    OR h.pending <> CASE WHEN h.state IN ('pending', 'held') THEN h.left_over ELSE 0 END
     OR h.reserved <> CASE WHEN h.state = 'reserved' THEN h.owed ELSE 0 END
-    OR h.breakage <> CASE WHEN h.state = 'expired' THEN h.owed ELSE 0 END
-    OR h.redeemed <> CASE WHEN h.state = 'redeemed' THEN h.owed ELSE 0 END
-    -- What is clawed back after payment leaves the cash where it went, and makes available fall below zero.
-    OR h.cash + h.available <> CASE WHEN h.state IN ('available', 'paid') THEN h.owed ELSE 0 END
+    OR h.breakage <> CASE WHEN h.state = 'expired' THEN greatest(h.left_over, 0) ELSE 0 END
+    OR h.redeemed <> h.spent
+    OR (h.state = 'redeemed' AND (h.spent = 0 OR h.left_over > 0))
+    -- What is clawed back after it was paid or redeemed leaves that where it went, and makes available fall below zero.
+    OR h.cash + h.available <> CASE
+        WHEN h.state IN ('available', 'paid', 'redeemed') THEN h.left_over
+        WHEN h.state = 'expired' THEN least(h.left_over, 0)
+        ELSE 0
+    END
     OR (h.cash <> 0 AND h.state <> 'paid')
 ORDER BY 1

@@ -67,4 +67,7 @@ var Catalogue = []Entry{
 	{TierRerated, "Rated again", "The period closed, and the step that was reached in it changed the amount."},
 	{MilestoneReached, "Milestone reached", "The referrer reached the threshold of the milestone."},
 	{MilestoneLost, "Milestone lost", "A reversal took the referrer below the threshold of the milestone again."},
+	{RewardExpired, "Reward expired", "What was left of the reward when its time was over can no longer be redeemed."},
+	{Redeemed, "Redeemed", "The participant spent the amount."},
+	{RedemptionVoided, "Redemption voided", "The redemption was undone, and what it had taken was given back."},
 }

@@ -64,4 +64,7 @@ const (
 	TierRerated                Code = "TIER_RERATED"
 	MilestoneReached           Code = "MILESTONE_REACHED"
 	MilestoneLost              Code = "MILESTONE_LOST"
+	RewardExpired              Code = "REWARD_EXPIRED"
+	Redeemed                   Code = "REDEEMED"
+	RedemptionVoided           Code = "REDEMPTION_VOIDED"
 )

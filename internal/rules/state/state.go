@@ -66,6 +66,10 @@ func (a Arrows[S]) Allows(from, to S) bool {
 
 // The machines.
 //
+// A reward that is redeemed is available again when a redemption of it is voided, or when more of it is owed again; it is cancelled
+// when a redemption is voided of which all has been taken back. Held -> redeemed:
+// what was left of it after redemptions is taken back.
+//
 // Two arrows of a referral need a word. expired -> qualified: a conversion from inside the window may arrive after the
 // window closed, and facts count by the time they occurred. churned -> rejected: a ban reaches a referral whose referee has
 // left, or a reactivation would pay a banned referrer.
@@ -96,9 +100,10 @@ var (
 	Rewards = Arrows[Reward]{
 		RewardPendingFX: {RewardPending},
 		RewardPending:   {RewardAvailable, RewardHeld, RewardCancelled},
-		RewardHeld:      {RewardPending, RewardAvailable, RewardCancelled},
+		RewardHeld:      {RewardPending, RewardAvailable, RewardCancelled, RewardRedeemed},
 		RewardAvailable: {RewardReserved, RewardHeld, RewardExpired, RewardRedeemed, RewardCancelled},
 		RewardReserved:  {RewardPaid, RewardAvailable},
+		RewardRedeemed:  {RewardAvailable, RewardCancelled},
 		RewardCancelled: {RewardPending},
 	}
 	Participants = Arrows[Participant]{

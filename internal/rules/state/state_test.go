@@ -51,9 +51,10 @@ unmatched -> counted | disqualified`},
 		{"reward", arrows(state.Rewards), `
 available -> cancelled | expired | held | redeemed | reserved
 cancelled -> pending
-held -> available | cancelled | pending
+held -> available | cancelled | pending | redeemed
 pending -> available | cancelled | held
 pending_fx -> pending
+redeemed -> available | cancelled
 reserved -> available | paid`},
 		{"participant", arrows(state.Participants), `
 active -> banned | suspended

@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { ActivateProgramData, ActivateProgramErrors, ActivateProgramResponses, ArchiveProgramData, ArchiveProgramErrors, ArchiveProgramResponses, BanParticipantData, BanParticipantErrors, BanParticipantResponses, CancelRewardData, CancelRewardErrors, CancelRewardResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateCodeData, CreateCodeErrors, CreateCodeResponses, CreateCodesData, CreateCodesErrors, CreateCodesResponses, CreateManualRewardData, CreateManualRewardErrors, CreateManualRewardResponses, CreateParticipantData, CreateParticipantErrors, CreateParticipantResponses, CreateProgramData, CreateProgramErrors, CreateProgramResponses, CreateReferralData, CreateReferralErrors, CreateReferralResponses, CreateSignupData, CreateSignupErrors, CreateSignupResponses, CreateWorkspaceData, CreateWorkspaceErrors, CreateWorkspaceResponses, DisableCodeData, DisableCodeErrors, DisableCodeResponses, EnableCodeData, EnableCodeErrors, EnableCodeResponses, EndProgramData, EndProgramErrors, EndProgramResponses, ExplainCodeData, ExplainCodeErrors, ExplainCodeResponses, ExplainReferralData, ExplainReferralErrors, ExplainReferralResponses, ExplainRewardData, ExplainRewardErrors, ExplainRewardResponses, FollowLinkData, FollowLinkErrors, FollowWorkspaceLinkData, FollowWorkspaceLinkErrors, GetApiKeyData, GetApiKeyErrors, GetApiKeyResponses, GetClickData, GetClickErrors, GetClickResponses, GetCodeData, GetCodeErrors, GetCodeResponses, GetConversionData, GetConversionErrors, GetConversionResponses, GetDecisionData, GetDecisionErrors, GetDecisionResponses, GetDocsData, GetDocsErrors, GetDocsResponses, GetEventData, GetEventErrors, GetEventResponses, GetLivenessData, GetLivenessErrors, GetLivenessResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiJsonData, GetOpenApiJsonErrors, GetOpenApiJsonResponses, GetOpenApiYamlData, GetOpenApiYamlErrors, GetOpenApiYamlResponses, GetParticipantBalancesData, GetParticipantBalancesErrors, GetParticipantBalancesResponses, GetParticipantData, GetParticipantErrors, GetParticipantResponses, GetParticipantStatisticsData, GetParticipantStatisticsErrors, GetParticipantStatisticsResponses, GetProgramData, GetProgramErrors, GetProgramResponses, GetProgramStatisticsData, GetProgramStatisticsErrors, GetProgramStatisticsResponses, GetProgramVersionData, GetProgramVersionErrors, GetProgramVersionResponses, GetPublicProgramData, GetPublicProgramErrors, GetPublicProgramResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetReferralData, GetReferralErrors, GetReferralResponses, GetReversalData, GetReversalErrors, GetReversalResponses, GetRewardData, GetRewardErrors, GetRewardResponses, GetSignupData, GetSignupErrors, GetSignupResponses, GetTreeStatisticsData, GetTreeStatisticsErrors, GetTreeStatisticsResponses, GetTrialBalanceData, GetTrialBalanceErrors, GetTrialBalanceResponses, GetUplineData, GetUplineErrors, GetUplineResponses, GetWorkspaceData, GetWorkspaceErrors, GetWorkspaceResponses, HoldRewardData, HoldRewardErrors, HoldRewardResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListClicksData, ListClicksErrors, ListClicksResponses, ListCodesData, ListCodesErrors, ListCodesResponses, ListConversionsData, ListConversionsErrors, ListConversionsResponses, ListDecisionsData, ListDecisionsErrors, ListDecisionsResponses, ListDownlineData, ListDownlineErrors, ListDownlineResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListLedgerAccountsData, ListLedgerAccountsErrors, ListLedgerAccountsResponses, ListParticipantsData, ListParticipantsErrors, ListParticipantsResponses, ListProgramsData, ListProgramsErrors, ListProgramsResponses, ListProgramVersionsData, ListProgramVersionsErrors, ListProgramVersionsResponses, ListReasonCodesData, ListReasonCodesErrors, ListReasonCodesResponses, ListReferralsData, ListReferralsErrors, ListReferralsResponses, ListReversalsData, ListReversalsErrors, ListReversalsResponses, ListRewardsData, ListRewardsErrors, ListRewardsResponses, ListSignupsData, ListSignupsErrors, ListSignupsResponses, ListStatementEntriesData, ListStatementEntriesErrors, ListStatementEntriesResponses, ListTransfersData, ListTransfersErrors, ListTransfersResponses, ListUnmatchedFactsData, ListUnmatchedFactsErrors, ListUnmatchedFactsResponses, LookupCodeData, LookupCodeErrors, LookupCodeResponses, MoveTestClockData, MoveTestClockErrors, MoveTestClockResponses, PauseProgramData, PauseProgramErrors, PauseProgramResponses, PreviewConversionData, PreviewConversionErrors, PreviewConversionResponses, PreviewSignupData, PreviewSignupErrors, PreviewSignupResponses, PublishProgramVersionData, PublishProgramVersionErrors, PublishProgramVersionResponses, ReattributeReferralData, ReattributeReferralErrors, ReattributeReferralResponses, RecordChurnData, RecordChurnErrors, RecordChurnResponses, RecordClickData, RecordClickErrors, RecordClickResponses, RecordClicksData, RecordClicksErrors, RecordClicksResponses, RecordConversionData, RecordConversionErrors, RecordConversionResponses, RecordExchangeRateData, RecordExchangeRateErrors, RecordExchangeRateResponses, RecordReactivationData, RecordReactivationErrors, RecordReactivationResponses, RecordReversalData, RecordReversalErrors, RecordReversalResponses, ReinstateParticipantData, ReinstateParticipantErrors, ReinstateParticipantResponses, RejectReferralData, RejectReferralErrors, RejectReferralResponses, ReleaseRewardData, ReleaseRewardErrors, ReleaseRewardResponses, ReplayDecisionData, ReplayDecisionErrors, ReplayDecisionResponses, RestoreReversalData, RestoreReversalErrors, RestoreReversalResponses, RetireCodeData, RetireCodeErrors, RetireCodeResponses, ReverseConversionData, ReverseConversionErrors, ReverseConversionResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SimulateRulesData, SimulateRulesErrors, SimulateRulesResponses, SuspendParticipantData, SuspendParticipantErrors, SuspendParticipantResponses, UpdateCodeData, UpdateCodeErrors, UpdateCodeResponses, UpdateParticipantData, UpdateParticipantErrors, UpdateParticipantResponses, UpdateProgramData, UpdateProgramErrors, UpdateProgramResponses, UpsertParticipantData, UpsertParticipantErrors, UpsertParticipantResponses, ValidateRulesData, ValidateRulesErrors, ValidateRulesResponses, VerifyEventsData, VerifyEventsErrors, VerifyEventsResponses } from './types.gen.js';
+import type { ActivateProgramData, ActivateProgramErrors, ActivateProgramResponses, ArchiveProgramData, ArchiveProgramErrors, ArchiveProgramResponses, BanParticipantData, BanParticipantErrors, BanParticipantResponses, CancelRewardData, CancelRewardErrors, CancelRewardResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateCodeData, CreateCodeErrors, CreateCodeResponses, CreateCodesData, CreateCodesErrors, CreateCodesResponses, CreateCreditRedemptionData, CreateCreditRedemptionErrors, CreateCreditRedemptionResponses, CreateManualRewardData, CreateManualRewardErrors, CreateManualRewardResponses, CreateParticipantData, CreateParticipantErrors, CreateParticipantResponses, CreateProgramData, CreateProgramErrors, CreateProgramResponses, CreateReferralData, CreateReferralErrors, CreateReferralResponses, CreateSignupData, CreateSignupErrors, CreateSignupResponses, CreateWorkspaceData, CreateWorkspaceErrors, CreateWorkspaceResponses, DisableCodeData, DisableCodeErrors, DisableCodeResponses, EnableCodeData, EnableCodeErrors, EnableCodeResponses, EndProgramData, EndProgramErrors, EndProgramResponses, ExplainCodeData, ExplainCodeErrors, ExplainCodeResponses, ExplainReferralData, ExplainReferralErrors, ExplainReferralResponses, ExplainRewardData, ExplainRewardErrors, ExplainRewardResponses, FollowLinkData, FollowLinkErrors, FollowWorkspaceLinkData, FollowWorkspaceLinkErrors, GetApiKeyData, GetApiKeyErrors, GetApiKeyResponses, GetClickData, GetClickErrors, GetClickResponses, GetCodeData, GetCodeErrors, GetCodeResponses, GetConversionData, GetConversionErrors, GetConversionResponses, GetCreditRedemptionData, GetCreditRedemptionErrors, GetCreditRedemptionResponses, GetDecisionData, GetDecisionErrors, GetDecisionResponses, GetDocsData, GetDocsErrors, GetDocsResponses, GetEventData, GetEventErrors, GetEventResponses, GetLiabilityData, GetLiabilityErrors, GetLiabilityResponses, GetLivenessData, GetLivenessErrors, GetLivenessResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiJsonData, GetOpenApiJsonErrors, GetOpenApiJsonResponses, GetOpenApiYamlData, GetOpenApiYamlErrors, GetOpenApiYamlResponses, GetParticipantBalancesData, GetParticipantBalancesErrors, GetParticipantBalancesResponses, GetParticipantData, GetParticipantErrors, GetParticipantResponses, GetParticipantStatisticsData, GetParticipantStatisticsErrors, GetParticipantStatisticsResponses, GetProgramData, GetProgramErrors, GetProgramResponses, GetProgramStatisticsData, GetProgramStatisticsErrors, GetProgramStatisticsResponses, GetProgramVersionData, GetProgramVersionErrors, GetProgramVersionResponses, GetPublicProgramData, GetPublicProgramErrors, GetPublicProgramResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetReferralData, GetReferralErrors, GetReferralResponses, GetReversalData, GetReversalErrors, GetReversalResponses, GetRewardData, GetRewardErrors, GetRewardResponses, GetSignupData, GetSignupErrors, GetSignupResponses, GetTreeStatisticsData, GetTreeStatisticsErrors, GetTreeStatisticsResponses, GetTrialBalanceData, GetTrialBalanceErrors, GetTrialBalanceResponses, GetUplineData, GetUplineErrors, GetUplineResponses, GetWorkspaceData, GetWorkspaceErrors, GetWorkspaceResponses, HoldRewardData, HoldRewardErrors, HoldRewardResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListClicksData, ListClicksErrors, ListClicksResponses, ListCodesData, ListCodesErrors, ListCodesResponses, ListConversionsData, ListConversionsErrors, ListConversionsResponses, ListCreditRedemptionsData, ListCreditRedemptionsErrors, ListCreditRedemptionsResponses, ListDecisionsData, ListDecisionsErrors, ListDecisionsResponses, ListDownlineData, ListDownlineErrors, ListDownlineResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListLedgerAccountsData, ListLedgerAccountsErrors, ListLedgerAccountsResponses, ListParticipantsData, ListParticipantsErrors, ListParticipantsResponses, ListProgramsData, ListProgramsErrors, ListProgramsResponses, ListProgramVersionsData, ListProgramVersionsErrors, ListProgramVersionsResponses, ListReasonCodesData, ListReasonCodesErrors, ListReasonCodesResponses, ListReferralsData, ListReferralsErrors, ListReferralsResponses, ListReversalsData, ListReversalsErrors, ListReversalsResponses, ListRewardsData, ListRewardsErrors, ListRewardsResponses, ListSignupsData, ListSignupsErrors, ListSignupsResponses, ListStatementEntriesData, ListStatementEntriesErrors, ListStatementEntriesResponses, ListTransfersData, ListTransfersErrors, ListTransfersResponses, ListUnmatchedFactsData, ListUnmatchedFactsErrors, ListUnmatchedFactsResponses, LookupCodeData, LookupCodeErrors, LookupCodeResponses, MoveTestClockData, MoveTestClockErrors, MoveTestClockResponses, PauseProgramData, PauseProgramErrors, PauseProgramResponses, PreviewConversionData, PreviewConversionErrors, PreviewConversionResponses, PreviewSignupData, PreviewSignupErrors, PreviewSignupResponses, PublishProgramVersionData, PublishProgramVersionErrors, PublishProgramVersionResponses, ReattributeReferralData, ReattributeReferralErrors, ReattributeReferralResponses, RecordChurnData, RecordChurnErrors, RecordChurnResponses, RecordClickData, RecordClickErrors, RecordClickResponses, RecordClicksData, RecordClicksErrors, RecordClicksResponses, RecordConversionData, RecordConversionErrors, RecordConversionResponses, RecordExchangeRateData, RecordExchangeRateErrors, RecordExchangeRateResponses, RecordReactivationData, RecordReactivationErrors, RecordReactivationResponses, RecordReversalData, RecordReversalErrors, RecordReversalResponses, ReinstateParticipantData, ReinstateParticipantErrors, ReinstateParticipantResponses, RejectReferralData, RejectReferralErrors, RejectReferralResponses, ReleaseRewardData, ReleaseRewardErrors, ReleaseRewardResponses, ReplayDecisionData, ReplayDecisionErrors, ReplayDecisionResponses, RestoreReversalData, RestoreReversalErrors, RestoreReversalResponses, RetireCodeData, RetireCodeErrors, RetireCodeResponses, ReverseConversionData, ReverseConversionErrors, ReverseConversionResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SimulateRulesData, SimulateRulesErrors, SimulateRulesResponses, SuspendParticipantData, SuspendParticipantErrors, SuspendParticipantResponses, UpdateCodeData, UpdateCodeErrors, UpdateCodeResponses, UpdateParticipantData, UpdateParticipantErrors, UpdateParticipantResponses, UpdateProgramData, UpdateProgramErrors, UpdateProgramResponses, UpsertParticipantData, UpsertParticipantErrors, UpsertParticipantResponses, ValidateRulesData, ValidateRulesErrors, ValidateRulesResponses, VerifyEventsData, VerifyEventsErrors, VerifyEventsResponses, VoidCreditRedemptionData, VoidCreditRedemptionErrors, VoidCreditRedemptionResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -1480,6 +1480,89 @@ export const getTrialBalance = <ThrowOnError extends boolean = false>(options?: 
         }],
     url: '/v1/ledger/trial-balance',
     ...options
+});
+
+/**
+ * Read what is owed
+ *
+ * Adds up what the workspace owes to all participants, per currency and kind of reward. What participants owe back is told beside it and not deducted, for one person's debt pays nobody else.
+ */
+export const getLiability = <ThrowOnError extends boolean = false>(options?: Options<GetLiabilityData, ThrowOnError>): RequestResult<GetLiabilityResponses, GetLiabilityErrors, ThrowOnError> => (options?.client ?? client).get<GetLiabilityResponses, GetLiabilityErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/ledger/liability',
+    ...options
+});
+
+/**
+ * List redemptions
+ *
+ * Lists redemptions, newest first.
+ */
+export const listCreditRedemptions = <ThrowOnError extends boolean = false>(options?: Options<ListCreditRedemptionsData, ThrowOnError>): RequestResult<ListCreditRedemptionsResponses, ListCreditRedemptionsErrors, ThrowOnError> => (options?.client ?? client).get<ListCreditRedemptionsResponses, ListCreditRedemptionsErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/credit-redemptions',
+    ...options
+});
+
+/**
+ * Redeem credit
+ *
+ * Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+ */
+export const createCreditRedemption = <ThrowOnError extends boolean = false>(options: Options<CreateCreditRedemptionData, ThrowOnError>): RequestResult<CreateCreditRedemptionResponses, CreateCreditRedemptionErrors, ThrowOnError> => (options.client ?? client).post<CreateCreditRedemptionResponses, CreateCreditRedemptionErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/credit-redemptions',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Read a redemption
+ *
+ * Answers a redemption with what it took of each reward.
+ */
+export const getCreditRedemption = <ThrowOnError extends boolean = false>(options: Options<GetCreditRedemptionData, ThrowOnError>): RequestResult<GetCreditRedemptionResponses, GetCreditRedemptionErrors, ThrowOnError> => (options.client ?? client).get<GetCreditRedemptionResponses, GetCreditRedemptionErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/credit-redemptions/{redemption_id}',
+    ...options
+});
+
+/**
+ * Void a redemption
+ *
+ * Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+ */
+export const voidCreditRedemption = <ThrowOnError extends boolean = false>(options: Options<VoidCreditRedemptionData, ThrowOnError>): RequestResult<VoidCreditRedemptionResponses, VoidCreditRedemptionErrors, ThrowOnError> => (options.client ?? client).post<VoidCreditRedemptionResponses, VoidCreditRedemptionErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/credit-redemptions/{redemption_id}/void',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

@@ -86,9 +86,9 @@ export type WorkspacePair = {
 };
 
 /**
- * Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+ * Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
  */
-export type ProblemCode = 'malformed_request' | 'idempotency_key_missing' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'conflict' | 'request_in_progress' | 'state_not_allowed' | 'code_taken' | 'code_limit' | 'cycle_detected' | 'participant_exists' | 'precondition_failed' | 'payload_too_large' | 'uri_too_long' | 'unsupported_media_type' | 'validation_failed' | 'idempotency_key_reuse' | 'amount_not_allowed' | 'currency_mismatch' | 'occurred_at_out_of_range' | 'unknown_reference' | 'destination_not_allowed' | 'reversal_exceeds_conversion' | 'rules_invalid' | 'precondition_required' | 'rate_limited' | 'headers_too_large' | 'internal' | 'overloaded' | 'outcome_unknown' | 'unavailable';
+export type ProblemCode = 'malformed_request' | 'idempotency_key_missing' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'conflict' | 'request_in_progress' | 'state_not_allowed' | 'code_taken' | 'code_limit' | 'cycle_detected' | 'participant_exists' | 'insufficient_balance' | 'precondition_failed' | 'payload_too_large' | 'uri_too_long' | 'unsupported_media_type' | 'validation_failed' | 'idempotency_key_reuse' | 'amount_not_allowed' | 'currency_mismatch' | 'occurred_at_out_of_range' | 'unknown_reference' | 'destination_not_allowed' | 'reversal_exceeds_conversion' | 'rules_invalid' | 'precondition_required' | 'rate_limited' | 'headers_too_large' | 'internal' | 'overloaded' | 'outcome_unknown' | 'unavailable';
 
 /**
  * JSON Pointer (RFC 6901) to the value in the body, or `path:name`, `query:name`, `header:name` for a parameter.
@@ -1119,7 +1119,7 @@ export type NullableId = string | null;
 /**
  * Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
  */
-export type ReasonCode = 'ATTRIBUTED_LAST_TOUCH' | 'ATTRIBUTED_FIRST_TOUCH' | 'ATTRIBUTED_EXPLICIT_CODE' | 'ATTRIBUTED_MANUAL' | 'NO_TOUCH' | 'WINDOW_EXPIRED' | 'CODE_NOT_FOUND' | 'CODE_DISABLED' | 'CODE_EXPIRED' | 'CODE_NOT_STARTED' | 'CODE_EXHAUSTED' | 'PROGRAM_NOT_ACTIVE' | 'REFERRER_INELIGIBLE' | 'ALREADY_ATTRIBUTED' | 'EXISTING_CUSTOMER' | 'SELF_REFERRAL' | 'SELF_REFERRAL_ALIAS' | 'RISK_REJECTED' | 'RISK_HELD' | 'CONSENT_MISSING' | 'BOT_TOUCH_ONLY' | 'BELOW_MINIMUM' | 'NOT_FIRST_PURCHASE' | 'QUALIFICATION_WINDOW_EXPIRED' | 'DURATION_ENDED' | 'CAP_REACHED' | 'CAP_PARTIAL' | 'BUDGET_EXHAUSTED' | 'LEVEL_DEPTH_EXCEEDED' | 'LEVEL_INELIGIBLE_SKIPPED' | 'LEVEL_COMPRESSED' | 'FX_RATE_MISSING' | 'REVERSED_REFUND' | 'REVERSED_CHARGEBACK' | 'REVERSED_CHURN' | 'REINSTATED' | 'SUPERSEDED' | 'ERASED' | 'REVERSED_MANUAL' | 'REVERSED_FRAUD' | 'DISPUTE_WON' | 'COUNTED' | 'OCCURRED_BEFORE_SIGNUP' | 'NO_REFERRAL' | 'NOT_QUALIFIED' | 'DUPLICATE_TOUCH' | 'CLICK_NOT_FOUND' | 'CONVERSION_NOT_FOUND' | 'GRANTED' | 'MANUAL' | 'REVERSAL_EXCEEDS_CONVERSION' | 'CURRENCY_MISMATCH' | 'REFERRAL_REJECTED' | 'CONDITION_NOT_MET' | 'GROUP_NOT_ELIGIBLE' | 'TIER_RERATED' | 'MILESTONE_REACHED' | 'MILESTONE_LOST';
+export type ReasonCode = 'ATTRIBUTED_LAST_TOUCH' | 'ATTRIBUTED_FIRST_TOUCH' | 'ATTRIBUTED_EXPLICIT_CODE' | 'ATTRIBUTED_MANUAL' | 'NO_TOUCH' | 'WINDOW_EXPIRED' | 'CODE_NOT_FOUND' | 'CODE_DISABLED' | 'CODE_EXPIRED' | 'CODE_NOT_STARTED' | 'CODE_EXHAUSTED' | 'PROGRAM_NOT_ACTIVE' | 'REFERRER_INELIGIBLE' | 'ALREADY_ATTRIBUTED' | 'EXISTING_CUSTOMER' | 'SELF_REFERRAL' | 'SELF_REFERRAL_ALIAS' | 'RISK_REJECTED' | 'RISK_HELD' | 'CONSENT_MISSING' | 'BOT_TOUCH_ONLY' | 'BELOW_MINIMUM' | 'NOT_FIRST_PURCHASE' | 'QUALIFICATION_WINDOW_EXPIRED' | 'DURATION_ENDED' | 'CAP_REACHED' | 'CAP_PARTIAL' | 'BUDGET_EXHAUSTED' | 'LEVEL_DEPTH_EXCEEDED' | 'LEVEL_INELIGIBLE_SKIPPED' | 'LEVEL_COMPRESSED' | 'FX_RATE_MISSING' | 'REVERSED_REFUND' | 'REVERSED_CHARGEBACK' | 'REVERSED_CHURN' | 'REINSTATED' | 'SUPERSEDED' | 'ERASED' | 'REVERSED_MANUAL' | 'REVERSED_FRAUD' | 'DISPUTE_WON' | 'COUNTED' | 'OCCURRED_BEFORE_SIGNUP' | 'NO_REFERRAL' | 'NOT_QUALIFIED' | 'DUPLICATE_TOUCH' | 'CLICK_NOT_FOUND' | 'CONVERSION_NOT_FOUND' | 'GRANTED' | 'MANUAL' | 'REVERSAL_EXCEEDS_CONVERSION' | 'CURRENCY_MISMATCH' | 'REFERRAL_REJECTED' | 'CONDITION_NOT_MET' | 'GROUP_NOT_ELIGIBLE' | 'TIER_RERATED' | 'MILESTONE_REACHED' | 'MILESTONE_LOST' | 'REWARD_EXPIRED' | 'REDEEMED' | 'REDEMPTION_VOIDED';
 
 /**
  * One side of a transfer, as the participant sees it.
@@ -1391,7 +1391,7 @@ export type CodeDisabling = {
 /**
  * What an event or an explanation is about.
  */
-export type SubjectType = 'workspace' | 'api_key' | 'program' | 'program_version' | 'participant' | 'code' | 'click' | 'signup' | 'decision' | 'referral' | 'conversion' | 'reversal' | 'exchange_rate' | 'reward' | 'churn' | 'reactivation';
+export type SubjectType = 'workspace' | 'api_key' | 'program' | 'program_version' | 'participant' | 'code' | 'click' | 'signup' | 'decision' | 'referral' | 'conversion' | 'reversal' | 'exchange_rate' | 'reward' | 'credit_redemption' | 'churn' | 'reactivation';
 
 /**
  * What a candidate rests on.
@@ -1754,12 +1754,12 @@ export type RewardTier = number;
 export type CappedAmount = number;
 
 /**
- * Where a reward stands. A paid reward keeps its state while `reversed` grows.
+ * Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
  */
 export type RewardState = 'pending' | 'held' | 'available' | 'reserved' | 'paid' | 'redeemed' | 'expired' | 'cancelled' | 'pending_fx';
 
 /**
- * What is owed to one beneficiary for one cause.
+ * What is owed to one beneficiary for one cause. What is left of it at `expires_at`, if that is not null, can no longer be redeemed.
  */
 export type Reward = {
     id: Id;
@@ -1778,9 +1778,14 @@ export type Reward = {
     capped: CappedAmount;
     reversed: AmountOrZero;
     net: AmountOrZero;
+    /**
+     * What was redeemed of it. When that is more than `net`, the difference is owed back.
+     */
+    redeemed: number;
     state: RewardState;
     reason: ReasonCode;
     available_at: Timestamp;
+    expires_at: NullableTimestamp;
     version: Version;
     created_at: Timestamp;
 };
@@ -2146,6 +2151,10 @@ export type NewReward = {
     kind: RewardKind;
     reason: Note;
     external_id: ExternalId;
+    /**
+     * When what is left of it expires, in the future. Not for money.
+     */
+    expires_at?: string;
 };
 
 /**
@@ -2226,9 +2235,100 @@ export type TrialBalance = {
 };
 
 /**
+ * What is owed in one currency and kind of reward.
+ */
+export type LiabilityRow = {
+    currency: Currency;
+    reward_kind: RewardKind;
+    pending: SignedAmount;
+    available: SignedAmount;
+    /**
+     * Sum of the available balances below zero, which later rewards make up for.
+     */
+    carried_forward: number;
+    reserved: SignedAmount;
+};
+
+/**
+ * What is owed to participants, one row per currency and kind of reward, in that order.
+ */
+export type Liability = {
+    data: Array<LiabilityRow>;
+};
+
+/**
+ * Kind of reward that can be redeemed. Money is paid out instead.
+ */
+export type RedeemableKind = 'credit' | 'points' | 'coupon' | 'custom';
+
+/**
+ * Free text of the person or system that acts, or null when there is none.
+ */
+export type NullableNote = string | null;
+
+/**
+ * Whether the redemption stands or was voided.
+ */
+export type CreditRedemptionState = 'redeemed' | 'voided';
+
+/**
+ * What a redemption took of one reward.
+ */
+export type CreditRedemptionItem = {
+    reward_id: Id;
+    amount: Amount;
+};
+
+/**
+ * An amount that a participant spent.
+ */
+export type CreditRedemption = {
+    id: Id;
+    participant_id: Id;
+    reward_kind: RedeemableKind;
+    currency: Currency;
+    amount: Amount;
+    external_id: ExternalId;
+    note: NullableNote;
+    state: CreditRedemptionState;
+    /**
+     * What it took of each reward. The items add up to the amount.
+     */
+    items: Array<CreditRedemptionItem>;
+    created_at: Timestamp;
+    voided_at: NullableTimestamp;
+    void_reason: NullableNote;
+    /**
+     * How much of what the void gave back went to rewards that had expired, and is gone.
+     */
+    lapsed: number;
+};
+
+/**
+ * One page of redemptions, newest first.
+ */
+export type CreditRedemptionPage = {
+    data: Array<CreditRedemption>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * An amount to redeem. The same `external_id` is the same redemption.
+ */
+export type NewCreditRedemption = {
+    participant_external_id: ExternalId;
+    reward_kind: RedeemableKind;
+    currency: Currency;
+    amount: Amount;
+    external_id: ExternalId;
+    note?: Note;
+};
+
+/**
  * What happened to the subject.
  */
-export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
+export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'reward.redeemed' | 'reward.unredeemed' | 'reward.expired' | 'credit_redemption.recorded' | 'credit_redemption.voided' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
 
 /**
  * Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
@@ -2647,6 +2747,11 @@ export type AccountKindQuery = AccountKind;
 export type RewardIdQuery = Id;
 
 /**
+ * The redemption.
+ */
+export type RedemptionIdPath = Id;
+
+/**
  * Only those of this type.
  */
 export type EventTypeQuery = EventType;
@@ -2698,7 +2803,7 @@ export type CreateWorkspaceErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -2810,7 +2915,7 @@ export type MoveTestClockErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -2935,7 +3040,7 @@ export type CreateApiKeyErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3069,7 +3174,7 @@ export type RevokeApiKeyErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3194,7 +3299,7 @@ export type CreateProgramErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3328,7 +3433,7 @@ export type UpdateProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3412,7 +3517,7 @@ export type ActivateProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3484,7 +3589,7 @@ export type PauseProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3556,7 +3661,7 @@ export type EndProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3628,7 +3733,7 @@ export type ArchiveProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3767,7 +3872,7 @@ export type PublishProgramVersionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3843,7 +3948,7 @@ export type ValidateRulesErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3981,7 +4086,7 @@ export type SimulateRulesErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4239,7 +4344,7 @@ export type CreateParticipantErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4305,7 +4410,7 @@ export type UpsertParticipantErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4443,7 +4548,7 @@ export type UpdateParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4527,7 +4632,7 @@ export type SuspendParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4603,7 +4708,7 @@ export type ReinstateParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4679,7 +4784,7 @@ export type BanParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5213,7 +5318,7 @@ export type CreateCodeErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5280,7 +5385,7 @@ export type CreateCodesErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5347,7 +5452,7 @@ export type LookupCodeErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5481,7 +5586,7 @@ export type UpdateCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5565,7 +5670,7 @@ export type DisableCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5641,7 +5746,7 @@ export type EnableCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5713,7 +5818,7 @@ export type RetireCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6036,7 +6141,7 @@ export type RecordClickErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6107,7 +6212,7 @@ export type RecordClicksErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6298,7 +6403,7 @@ export type CreateSignupErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6369,7 +6474,7 @@ export type PreviewSignupErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6568,7 +6673,7 @@ export type RecordConversionErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6643,7 +6748,7 @@ export type PreviewConversionErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6777,7 +6882,7 @@ export type ReverseConversionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6910,7 +7015,7 @@ export type RecordReversalErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7052,7 +7157,7 @@ export type RestoreReversalErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7119,7 +7224,7 @@ export type RecordChurnErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7194,7 +7299,7 @@ export type RecordReactivationErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7335,7 +7440,7 @@ export type RecordExchangeRateErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7480,7 +7585,7 @@ export type CreateReferralErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7618,7 +7723,7 @@ export type RejectReferralErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7694,7 +7799,7 @@ export type ReattributeReferralErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7960,7 +8065,7 @@ export type ReplayDecisionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8097,7 +8202,7 @@ export type CreateManualRewardErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8235,7 +8340,7 @@ export type CancelRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8311,7 +8416,7 @@ export type HoldRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8387,7 +8492,7 @@ export type ReleaseRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8665,6 +8770,318 @@ export type GetTrialBalanceResponses = {
 };
 
 export type GetTrialBalanceResponse = GetTrialBalanceResponses[keyof GetTrialBalanceResponses];
+
+export type GetLiabilityData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/ledger/liability';
+};
+
+export type GetLiabilityErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetLiabilityError = GetLiabilityErrors[keyof GetLiabilityErrors];
+
+export type GetLiabilityResponses = {
+    /**
+     * What is owed.
+     */
+    200: Liability;
+};
+
+export type GetLiabilityResponse = GetLiabilityResponses[keyof GetLiabilityResponses];
+
+export type ListCreditRedemptionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this participant.
+         */
+        participant_id?: Id;
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/credit-redemptions';
+};
+
+export type ListCreditRedemptionsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListCreditRedemptionsError = ListCreditRedemptionsErrors[keyof ListCreditRedemptionsErrors];
+
+export type ListCreditRedemptionsResponses = {
+    /**
+     * A page of redemptions.
+     */
+    200: CreditRedemptionPage;
+};
+
+export type ListCreditRedemptionsResponse = ListCreditRedemptionsResponses[keyof ListCreditRedemptionsResponses];
+
+export type CreateCreditRedemptionData = {
+    body: NewCreditRedemption;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/credit-redemptions';
+};
+
+export type CreateCreditRedemptionErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type CreateCreditRedemptionError = CreateCreditRedemptionErrors[keyof CreateCreditRedemptionErrors];
+
+export type CreateCreditRedemptionResponses = {
+    /**
+     * Known already. The first one is answered.
+     */
+    200: CreditRedemption;
+    /**
+     * Redeemed.
+     */
+    201: CreditRedemption;
+};
+
+export type CreateCreditRedemptionResponse = CreateCreditRedemptionResponses[keyof CreateCreditRedemptionResponses];
+
+export type GetCreditRedemptionData = {
+    body?: never;
+    path: {
+        /**
+         * The redemption.
+         */
+        redemption_id: Id;
+    };
+    query?: never;
+    url: '/v1/credit-redemptions/{redemption_id}';
+};
+
+export type GetCreditRedemptionErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetCreditRedemptionError = GetCreditRedemptionErrors[keyof GetCreditRedemptionErrors];
+
+export type GetCreditRedemptionResponses = {
+    /**
+     * The redemption.
+     */
+    200: CreditRedemption;
+};
+
+export type GetCreditRedemptionResponse = GetCreditRedemptionResponses[keyof GetCreditRedemptionResponses];
+
+export type VoidCreditRedemptionData = {
+    body: ActionReason;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The redemption.
+         */
+        redemption_id: Id;
+    };
+    query?: never;
+    url: '/v1/credit-redemptions/{redemption_id}/void';
+};
+
+export type VoidCreditRedemptionErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type VoidCreditRedemptionError = VoidCreditRedemptionErrors[keyof VoidCreditRedemptionErrors];
+
+export type VoidCreditRedemptionResponses = {
+    /**
+     * Voided.
+     */
+    200: CreditRedemption;
+};
+
+export type VoidCreditRedemptionResponse = VoidCreditRedemptionResponses[keyof VoidCreditRedemptionResponses];
 
 export type ListEventsData = {
     body?: never;
