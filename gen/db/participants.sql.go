@@ -275,6 +275,40 @@ func (q *Queries) GetParticipantForUpdate(ctx context.Context, db DBTX, arg GetP
 	return i, err
 }
 
+const listGroupTimelines = `-- name: ListGroupTimelines :many
+SELECT id, group_timeline FROM participants WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+`
+
+type ListGroupTimelinesParams struct {
+	WorkspaceID    uuid.UUID
+	ParticipantIds []uuid.UUID
+}
+
+type ListGroupTimelinesRow struct {
+	ID            uuid.UUID
+	GroupTimeline state.Groups
+}
+
+func (q *Queries) ListGroupTimelines(ctx context.Context, db DBTX, arg ListGroupTimelinesParams) ([]ListGroupTimelinesRow, error) {
+	rows, err := db.Query(ctx, listGroupTimelines, arg.WorkspaceID, arg.ParticipantIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListGroupTimelinesRow{}
+	for rows.Next() {
+		var i ListGroupTimelinesRow
+		if err := rows.Scan(&i.ID, &i.GroupTimeline); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listParticipants = `-- name: ListParticipants :many
 SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants
 WHERE workspace_id = $1

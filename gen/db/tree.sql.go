@@ -277,10 +277,11 @@ SELECT
     chain.referral_id::uuid AS referral_id,
     member.id AS participant_id,
     member.external_id,
-    member.state
+    member.state,
+    member.group_timeline
 FROM chain
 CROSS JOIN LATERAL (
-    SELECT participants.id, participants.external_id, participants.state FROM participants
+    SELECT participants.id, participants.external_id, participants.state, participants.group_timeline FROM participants
     WHERE participants.workspace_id = $1 AND participants.id = chain.participant_id
     LIMIT 1
 ) AS member
@@ -302,6 +303,7 @@ type ListUplineRow struct {
 	ParticipantID uuid.UUID
 	ExternalID    string
 	State         state.Participant
+	GroupTimeline state.Groups
 }
 
 // The chain above a referee at a moment, nearest first: depth 1 is the direct referrer, who is given. Every step is one look-up by
@@ -329,6 +331,7 @@ func (q *Queries) ListUpline(ctx context.Context, db DBTX, arg ListUplineParams)
 			&i.ParticipantID,
 			&i.ExternalID,
 			&i.State,
+			&i.GroupTimeline,
 		); err != nil {
 			return nil, err
 		}

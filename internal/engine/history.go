@@ -14,6 +14,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/problem"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/condition"
+	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
@@ -25,6 +26,7 @@ type history struct {
 	documents   map[uuid.UUID]rules.Document
 	timeline    []db.ProgramVersion // oldest first; empty unless rewards follow the version of their conversion
 	conditions  *condition.Cache
+	groups      map[uuid.UUID]state.Groups // of the referrers; nil when no rule tells groups apart
 	referee     db.Participant
 	isNew       bool  // the referee was made by this transaction
 	refers      *bool // whether the referee is a referrer in the program; nil while nobody asked

@@ -43,6 +43,9 @@ func (r *recorder) settle(ctx context.Context, h *history, b before) error {
 	if err := r.resolveUplines(ctx, h); err != nil {
 		return err
 	}
+	if err := r.loadGroups(ctx, h); err != nil {
+		return err
+	}
 	facts := make([]settlement.Facts, len(h.referrals))
 	outcomes := make([]settlement.Outcome, len(h.referrals))
 	for i := range h.referrals {
@@ -110,7 +113,7 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 	f := settlement.Facts{
 		ReferralID: r.ID.String(), Stored: r.State, StoredReason: r.Reason, SignupAt: r.AttributedAt, QualifyBy: r.QualifyBy,
 		HonoredUntil: h.honoredUntil(), Zone: h.zone, Rules: h.documents[r.ProgramVersionID], Now: s.Now,
-		ReferrerID: r.ReferrerID.String(), RefereeID: r.RefereeID.String(), Rated: h.rated,
+		ReferrerID: r.ReferrerID.String(), RefereeID: r.RefereeID.String(), Rated: h.rated, Group: h.groups[r.ReferrerID].At(r.AttributedAt),
 	}
 	for i := range h.conversions {
 		c := &h.conversions[i]
@@ -120,6 +123,7 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 		of := settlement.Conversion{
 			ID: c.ID.String(), Key: c.Source + "\x00" + c.ExternalID + "\x00" + c.Type, Type: c.Type, Amount: c.Amount,
 			Reversals: h.reversalsOf(*c), OccurredAt: c.OccurredAt, Stored: c.State, Upline: upline(c.Upline), Meets: h.meets(*c),
+			Group: h.groups[r.ReferrerID].At(c.OccurredAt),
 		}
 		if version := h.versionAt(r, c.OccurredAt); version != r.ProgramVersionID {
 			doc := h.documents[version]

@@ -57,7 +57,9 @@ func (r *recorder) resolveUplines(ctx context.Context, h *history) error {
 		above := []ancestor{}
 		for _, row := range rows {
 			if row.Depth > 1 {
-				above = append(above, ancestor{ParticipantID: row.ParticipantID, Eligible: row.State == state.ParticipantActive})
+				above = append(above, ancestor{
+					ParticipantID: row.ParticipantID, Eligible: row.State == state.ParticipantActive, Group: row.GroupTimeline.At(c.OccurredAt),
+				})
 			}
 		}
 		if c.Upline, err = json.Marshal(above); err != nil {

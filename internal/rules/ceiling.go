@@ -126,7 +126,7 @@ func (d Document) earnings(o occasion, level int) []earns {
 	out := make([]earns, len(groups))
 	for i, g := range groups {
 		for _, r := range paying {
-			if len(r.Groups) == 0 || slices.Contains(r.Groups, g) {
+			if r.For(g) {
 				out[i].add(r)
 			}
 		}

@@ -56,6 +56,9 @@ WHERE workspace_id = @workspace_id
 ORDER BY id DESC
 LIMIT @page_limit;
 
+-- name: ListGroupTimelines :many
+SELECT id, group_timeline FROM participants WHERE workspace_id = @workspace_id AND id = ANY(@participant_ids::uuid[]);
+
 -- name: UpdateParticipant :exec
 UPDATE participants
 SET

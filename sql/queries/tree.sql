@@ -33,10 +33,11 @@ SELECT
     chain.referral_id::uuid AS referral_id,
     member.id AS participant_id,
     member.external_id,
-    member.state
+    member.state,
+    member.group_timeline
 FROM chain
 CROSS JOIN LATERAL (
-    SELECT participants.id, participants.external_id, participants.state FROM participants
+    SELECT participants.id, participants.external_id, participants.state, participants.group_timeline FROM participants
     WHERE participants.workspace_id = @workspace_id AND participants.id = chain.participant_id
     LIMIT 1
 ) AS member

@@ -156,6 +156,9 @@ func (f Facts) pays(rule rules.RewardRule, c Conversion, q *Conversion) bool {
 
 // unpaidBy returns which condition of a rule a conversion misses, or the empty reason.
 func (f Facts) unpaidBy(rule rules.RewardRule, c Conversion, q *Conversion) reason.Code {
+	if rule.Beneficiary != rules.Upline && !rule.For(c.Group) {
+		return reason.GroupNotEligible
+	}
 	if c.Amount < rule.MinimumAmount {
 		return reason.BelowMinimum
 	}
