@@ -46,6 +46,9 @@ func (i *instance) assemble(ctx context.Context, cfg config.Config) error {
 	} else if err != nil {
 		i.log.Warn("serving without durability", "error", err)
 	}
+	if err := i.store.CheckDistribution(ctx); err != nil {
+		return err
+	}
 	var err error
 	if i.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return fmt.Errorf("%w; GRAPEVINE_LISTEN names another address", err)

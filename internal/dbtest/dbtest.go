@@ -3,6 +3,9 @@
 // The server is the one of GRAPEVINE_TEST_DATABASE_URL or DATABASE_URL, whose login must be able to make databases and roles; what is
 // there is left alone. Without either a throw-away server is started and shared by all test processes of this user; it ends by itself
 // a few seconds after the last of them. A missing PostgreSQL fails the test.
+//
+// GRAPEVINE_TEST_CITUS_URL names a Citus server instead, one node that is its own worker: every database gets the extension, and its
+// tables are distributed. There databases are migrated one by one, because one with the extension is no template.
 package dbtest
 
 import (

@@ -22,6 +22,7 @@ import (
 const (
 	serverVersion = "1" // a new one when processes of the old kind cannot share the server
 	keeperEnv     = "GRAPEVINE_DBTEST_KEEPER"
+	citusEnv      = "GRAPEVINE_TEST_CITUS_URL"
 	idleChecks    = 5 // seconds without a user until the server ends
 )
 
@@ -49,7 +50,7 @@ var serverURL = func() func(context.Context) (string, error) {
 		if url != "" {
 			return url, nil
 		}
-		for _, name := range []string{"GRAPEVINE_TEST_DATABASE_URL", "DATABASE_URL"} {
+		for _, name := range []string{citusEnv, "GRAPEVINE_TEST_DATABASE_URL", "DATABASE_URL"} {
 			if url = os.Getenv(name); url != "" {
 				return url, nil
 			}

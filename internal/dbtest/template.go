@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +24,9 @@ func Create(ctx context.Context) (string, func(context.Context) error, error) {
 	server, err := serverURL(ctx)
 	if err != nil {
 		return "", nil, err
+	}
+	if os.Getenv(citusEnv) != "" {
+		return createDistributed(ctx)
 	}
 	template, err := ensureDatabase(ctx, server, "template")
 	if err != nil {
@@ -42,7 +47,36 @@ func CreateEmpty(ctx context.Context) (string, func(context.Context) error, erro
 	return createDatabase(ctx, server, "")
 }
 
+// createDistributed makes a migrated database on Citus.
+func createDistributed(ctx context.Context) (string, func(context.Context) error, error) {
+	url, drop, err := CreateEmpty(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := store.Migrate(ctx, store.Options{URL: url}, time.Now()); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("migrate a test database: %w", err), drop(ctx))
+	}
+	return url, drop, nil
+}
+
+// addCitus makes a database of a Citus server a distributed one.
+func addCitus(ctx context.Context, url string) error {
+	if os.Getenv(citusEnv) == "" {
+		return nil
+	}
+	return execOn(ctx, url, "CREATE EXTENSION citus; SELECT citus_set_coordinator_host('localhost', current_setting('port')::int)")
+}
+
+// sharedDistributed is the shared database of this process on Citus, where none can be renamed once it is complete.
+var sharedDistributed = sync.OnceValues(func() (string, error) {
+	url, _, err := createDistributed(context.Background())
+	return url, err
+})
+
 func sharedDatabase(ctx context.Context) (string, error) {
+	if os.Getenv(citusEnv) != "" {
+		return sharedDistributed()
+	}
 	server, err := serverURL(ctx)
 	if err != nil {
 		return "", err
@@ -59,7 +93,8 @@ func createDatabase(ctx context.Context, server, from string) (string, func(cont
 	drop := func(ctx context.Context) error {
 		return execOn(ctx, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 	}
-	return withDatabase(server, name), drop, nil
+	url := withDatabase(server, name)
+	return url, drop, addCitus(ctx, url)
 }
 
 // ensureDatabase makes the migrated database of this kind unless it is there. Its name tells the migrations and the month, because

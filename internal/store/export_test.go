@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -23,3 +24,9 @@ func OpenTuned(ctx context.Context, opts Options, tune func(*pgxpool.Config)) (*
 func EnsureMonth(ctx context.Context, conn *pgx.Conn, table string, month time.Time) error {
 	return ensureMonth(ctx, conn, table, month)
 }
+
+// DistributeOn is Distribute on any database.
+func DistributeOn(ctx context.Context, conn *pgx.Conn) error { return distribute(ctx, conn) }
+
+// CheckSpreads is Store.CheckDistribution on any database.
+func CheckSpreads(ctx context.Context, s *Store) error { return checkSpreads(ctx, s.DB(uuid.Nil)) }

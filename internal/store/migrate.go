@@ -64,15 +64,17 @@ func Migrate(ctx context.Context, opts Options, now time.Time) error {
 	return EnsurePartitions(ctx, opts.OwnerURL, now)
 }
 
-// Up brings the schema to the latest version.
+// Up brings the schema to the latest version, and distributes what is new on a Citus database.
 func (m *Migrator) Up(ctx context.Context) error {
 	return m.locked(ctx, func(tool *migrate.Migrate, conn *pgx.Conn) error {
 		if err := tool.Up(); err != nil && !errors.Is(err, migrate.ErrNoChange) {
 			return err
 		}
 		// The server asks for the version in its own role.
-		_, err := conn.Exec(ctx, "GRANT SELECT ON schema_migrations TO "+AppRole)
-		return err
+		if _, err := conn.Exec(ctx, "GRANT SELECT ON schema_migrations TO "+AppRole); err != nil {
+			return err
+		}
+		return Distribute(ctx, m.ownerURL)
 	})
 }
 
