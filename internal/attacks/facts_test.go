@@ -147,7 +147,8 @@ func (a *attack) anyOrder() {
 	for what, want := range map[string]int64{
 		"referrals WHERE program_id = $2 AND state = 'qualified'":                                                              people,
 		"conversions WHERE program_id = $2 AND state = 'partially_reversed' AND reversed_amount = 4000":                        people,
-		"rewards WHERE program_id = $2 AND rule_key = 'share' AND granted = 2000 AND reversed = 800":                           people,
+		"rewards WHERE program_id = $2 AND rule_key = 'share' AND granted = 2000 AND reversed = 800":                           4, // then the tier
+		"rewards WHERE program_id = $2 AND rule_key = 'share' AND granted = 2500 AND reversed = 1000":                          people - 4,
 		"unmatched_facts WHERE program_id = $2 AND state = 'waiting'":                                                          0,
 		"rewards WHERE program_id = $2 AND rule_key = 'welcome' AND granted - reversed = 1000 AND state <> 'cancelled'":        people,
 		"unmatched_facts WHERE kind = 'reversal' AND state = 'waiting' AND $2::text <> '' AND waits_for LIKE '%hasty-order-%'": 0,
