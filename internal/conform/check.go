@@ -24,6 +24,7 @@ func init() { // reading a file asks for their names
 		"people":     checkPeople,
 		"statistics": checkStatistics,
 		"counts":     checkCounts,
+		"payouts":    checkPayouts,
 	}
 }
 

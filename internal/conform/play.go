@@ -215,7 +215,7 @@ func (p *play) expected(s step, a *answer) {
 		p.fail(s.line, s.verb, "an answer that accepts it", a.String())
 		return
 	}
-	p.match(s.verb, s.expect, a.seen())
+	p.match(s.verb, s.expect, p.seen(s, a))
 }
 
 // told is the order of a play in words.

@@ -35,7 +35,7 @@ func (p *play) atOnce(group step) {
 			p.stop(s.line, "%w", errs[i])
 		}
 		p.keep(s, answers[i])
-		seen = append(seen, answers[i].seen())
+		seen = append(seen, p.seen(s, answers[i]))
 		if group.expect == nil || s.expect != nil {
 			p.expected(s, answers[i])
 		}
