@@ -10,6 +10,7 @@ import (
 
 	"github.com/grapevine-referrals/grapevine/internal/config"
 	"github.com/grapevine-referrals/grapevine/internal/engine"
+	"github.com/grapevine-referrals/grapevine/internal/payout"
 	"github.com/grapevine-referrals/grapevine/internal/server"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 	"github.com/grapevine-referrals/grapevine/internal/worker"
@@ -32,7 +33,7 @@ func newInstance(ctx context.Context, cfg config.Config, d *database, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{store: st, engine: engine.New(log), log: log}
+	i := &instance{store: st, engine: engine.New(log).PayThrough(payout.New(cfg.AllowPrivateTargets)), log: log}
 	if err := i.assemble(ctx, cfg); err != nil {
 		st.Close()
 		return nil, err
@@ -62,7 +63,7 @@ func (i *instance) assemble(ctx context.Context, cfg config.Config) error {
 		MaxFactAge: cfg.MaxFactAge, RateLimit: server.Rate{PerSecond: cfg.RateLimit}, MaxBodyBytes: int64(cfg.MaxBodyBytes),
 		RequestTimeout: cfg.RequestTimeout, ReadHeaderTimeout: cfg.ReadHeaderTimeout, ReadTimeout: cfg.ReadTimeout,
 		IdleTimeout: cfg.IdleTimeout, DrainDelay: cfg.DrainDelay, DrainTimeout: cfg.DrainTimeout,
-		Collectors: i.worker.Metrics(),
+		AllowPrivateTargets: cfg.AllowPrivateTargets, Collectors: i.worker.Metrics(),
 	}, i.store)
 	if err != nil {
 		return errors.Join(err, i.listener.Close())

@@ -441,6 +441,17 @@ const (
 	EventTypeParticipantReinstated    EventType = "participant.reinstated"
 	EventTypeParticipantSuspended     EventType = "participant.suspended"
 	EventTypeParticipantUpdated       EventType = "participant.updated"
+	EventTypePayoutApproved           EventType = "payout.approved"
+	EventTypePayoutCancelled          EventType = "payout.cancelled"
+	EventTypePayoutCreated            EventType = "payout.created"
+	EventTypePayoutFailed             EventType = "payout.failed"
+	EventTypePayoutPaid               EventType = "payout.paid"
+	EventTypePayoutPolicySet          EventType = "payout_policy.set"
+	EventTypePayoutRetried            EventType = "payout.retried"
+	EventTypePayoutReturned           EventType = "payout.returned"
+	EventTypePayoutRunCreated         EventType = "payout_run.created"
+	EventTypePayoutRunReady           EventType = "payout_run.ready"
+	EventTypePayoutSubmitted          EventType = "payout.submitted"
 	EventTypeProgramActivated         EventType = "program.activated"
 	EventTypeProgramArchived          EventType = "program.archived"
 	EventTypeProgramCreated           EventType = "program.created"
@@ -465,12 +476,15 @@ const (
 	EventTypeRewardExpired            EventType = "reward.expired"
 	EventTypeRewardGranted            EventType = "reward.granted"
 	EventTypeRewardHeld               EventType = "reward.held"
+	EventTypeRewardPaid               EventType = "reward.paid"
 	EventTypeRewardRedeemed           EventType = "reward.redeemed"
 	EventTypeRewardReinstated         EventType = "reward.reinstated"
 	EventTypeRewardReleased           EventType = "reward.released"
 	EventTypeRewardRerated            EventType = "reward.rerated"
+	EventTypeRewardReserved           EventType = "reward.reserved"
 	EventTypeRewardReversed           EventType = "reward.reversed"
 	EventTypeRewardUnredeemed         EventType = "reward.unredeemed"
+	EventTypeRewardUnreserved         EventType = "reward.unreserved"
 	EventTypeSignupRecorded           EventType = "signup.recorded"
 	EventTypeWorkspaceCreated         EventType = "workspace.created"
 )
@@ -526,6 +540,28 @@ func (e EventType) Valid() bool {
 		return true
 	case EventTypeParticipantUpdated:
 		return true
+	case EventTypePayoutApproved:
+		return true
+	case EventTypePayoutCancelled:
+		return true
+	case EventTypePayoutCreated:
+		return true
+	case EventTypePayoutFailed:
+		return true
+	case EventTypePayoutPaid:
+		return true
+	case EventTypePayoutPolicySet:
+		return true
+	case EventTypePayoutRetried:
+		return true
+	case EventTypePayoutReturned:
+		return true
+	case EventTypePayoutRunCreated:
+		return true
+	case EventTypePayoutRunReady:
+		return true
+	case EventTypePayoutSubmitted:
+		return true
 	case EventTypeProgramActivated:
 		return true
 	case EventTypeProgramArchived:
@@ -574,6 +610,8 @@ func (e EventType) Valid() bool {
 		return true
 	case EventTypeRewardHeld:
 		return true
+	case EventTypeRewardPaid:
+		return true
 	case EventTypeRewardRedeemed:
 		return true
 	case EventTypeRewardReinstated:
@@ -582,9 +620,13 @@ func (e EventType) Valid() bool {
 		return true
 	case EventTypeRewardRerated:
 		return true
+	case EventTypeRewardReserved:
+		return true
 	case EventTypeRewardReversed:
 		return true
 	case EventTypeRewardUnredeemed:
+		return true
+	case EventTypeRewardUnreserved:
 		return true
 	case EventTypeSignupRecorded:
 		return true
@@ -667,6 +709,123 @@ func (e ParticipantState) Valid() bool {
 	case ParticipantStateBanned:
 		return true
 	case ParticipantStateSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PayoutApproval.
+const (
+	PayoutApprovalAutomatic  PayoutApproval = "automatic"
+	PayoutApprovalManual     PayoutApproval = "manual"
+	PayoutApprovalOverAmount PayoutApproval = "over_amount"
+)
+
+// Valid indicates whether the value is a known member of the PayoutApproval enum.
+func (e PayoutApproval) Valid() bool {
+	switch e {
+	case PayoutApprovalAutomatic:
+		return true
+	case PayoutApprovalManual:
+		return true
+	case PayoutApprovalOverAmount:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PayoutProvider.
+const (
+	PayoutProviderManual  PayoutProvider = "manual"
+	PayoutProviderWebhook PayoutProvider = "webhook"
+)
+
+// Valid indicates whether the value is a known member of the PayoutProvider enum.
+func (e PayoutProvider) Valid() bool {
+	switch e {
+	case PayoutProviderManual:
+		return true
+	case PayoutProviderWebhook:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PayoutRunState.
+const (
+	PayoutRunStatePreparing PayoutRunState = "preparing"
+	PayoutRunStateReady     PayoutRunState = "ready"
+)
+
+// Valid indicates whether the value is a known member of the PayoutRunState enum.
+func (e PayoutRunState) Valid() bool {
+	switch e {
+	case PayoutRunStatePreparing:
+		return true
+	case PayoutRunStateReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PayoutSkipReason.
+const (
+	PayoutSkipReasonBelowMinimum         PayoutSkipReason = "below_minimum"
+	PayoutSkipReasonCarryForward         PayoutSkipReason = "carry_forward"
+	PayoutSkipReasonParticipantBanned    PayoutSkipReason = "participant_banned"
+	PayoutSkipReasonParticipantSuspended PayoutSkipReason = "participant_suspended"
+	PayoutSkipReasonTaxDataMissing       PayoutSkipReason = "tax_data_missing"
+)
+
+// Valid indicates whether the value is a known member of the PayoutSkipReason enum.
+func (e PayoutSkipReason) Valid() bool {
+	switch e {
+	case PayoutSkipReasonBelowMinimum:
+		return true
+	case PayoutSkipReasonCarryForward:
+		return true
+	case PayoutSkipReasonParticipantBanned:
+		return true
+	case PayoutSkipReasonParticipantSuspended:
+		return true
+	case PayoutSkipReasonTaxDataMissing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PayoutState.
+const (
+	PayoutStateApproved  PayoutState = "approved"
+	PayoutStateCancelled PayoutState = "cancelled"
+	PayoutStateDraft     PayoutState = "draft"
+	PayoutStateFailed    PayoutState = "failed"
+	PayoutStatePaid      PayoutState = "paid"
+	PayoutStateReturned  PayoutState = "returned"
+	PayoutStateSubmitted PayoutState = "submitted"
+)
+
+// Valid indicates whether the value is a known member of the PayoutState enum.
+func (e PayoutState) Valid() bool {
+	switch e {
+	case PayoutStateApproved:
+		return true
+	case PayoutStateCancelled:
+		return true
+	case PayoutStateDraft:
+		return true
+	case PayoutStateFailed:
+		return true
+	case PayoutStatePaid:
+		return true
+	case PayoutStateReturned:
+		return true
+	case PayoutStateSubmitted:
 		return true
 	default:
 		return false
@@ -856,6 +1015,7 @@ const (
 	ReasonCodeNotFirstPurchase           ReasonCode = "NOT_FIRST_PURCHASE"
 	ReasonCodeNotQualified               ReasonCode = "NOT_QUALIFIED"
 	ReasonCodeOccurredBeforeSignup       ReasonCode = "OCCURRED_BEFORE_SIGNUP"
+	ReasonCodePaidOut                    ReasonCode = "PAID_OUT"
 	ReasonCodeProgramNotActive           ReasonCode = "PROGRAM_NOT_ACTIVE"
 	ReasonCodeQualificationWindowExpired ReasonCode = "QUALIFICATION_WINDOW_EXPIRED"
 	ReasonCodeRedeemed                   ReasonCode = "REDEEMED"
@@ -961,6 +1121,8 @@ func (e ReasonCode) Valid() bool {
 	case ReasonCodeNotQualified:
 		return true
 	case ReasonCodeOccurredBeforeSignup:
+		return true
+	case ReasonCodePaidOut:
 		return true
 	case ReasonCodeProgramNotActive:
 		return true
@@ -1280,6 +1442,9 @@ const (
 	ScopeLedgerWrite       Scope = "ledger:write"
 	ScopeParticipantsRead  Scope = "participants:read"
 	ScopeParticipantsWrite Scope = "participants:write"
+	ScopePayoutsApprove    Scope = "payouts:approve"
+	ScopePayoutsRead       Scope = "payouts:read"
+	ScopePayoutsWrite      Scope = "payouts:write"
 	ScopeProgramsRead      Scope = "programs:read"
 	ScopeProgramsWrite     Scope = "programs:write"
 	ScopeRatesRead         Scope = "rates:read"
@@ -1329,6 +1494,12 @@ func (e Scope) Valid() bool {
 		return true
 	case ScopeParticipantsWrite:
 		return true
+	case ScopePayoutsApprove:
+		return true
+	case ScopePayoutsRead:
+		return true
+	case ScopePayoutsWrite:
+		return true
 	case ScopeProgramsRead:
 		return true
 	case ScopeProgramsWrite:
@@ -1365,6 +1536,9 @@ const (
 	SubjectTypeDecision         SubjectType = "decision"
 	SubjectTypeExchangeRate     SubjectType = "exchange_rate"
 	SubjectTypeParticipant      SubjectType = "participant"
+	SubjectTypePayout           SubjectType = "payout"
+	SubjectTypePayoutPolicy     SubjectType = "payout_policy"
+	SubjectTypePayoutRun        SubjectType = "payout_run"
 	SubjectTypeProgram          SubjectType = "program"
 	SubjectTypeProgramVersion   SubjectType = "program_version"
 	SubjectTypeReactivation     SubjectType = "reactivation"
@@ -1395,6 +1569,12 @@ func (e SubjectType) Valid() bool {
 	case SubjectTypeExchangeRate:
 		return true
 	case SubjectTypeParticipant:
+		return true
+	case SubjectTypePayout:
+		return true
+	case SubjectTypePayoutPolicy:
+		return true
+	case SubjectTypePayoutRun:
 		return true
 	case SubjectTypeProgram:
 		return true
@@ -1551,6 +1731,9 @@ type ActionReason struct {
 	// Reason Free text of the person or system that acts, kept with the event.
 	Reason Note `json:"reason"`
 }
+
+// ActorNote Words of who acted, or null when there are none.
+type ActorNote = string
 
 // AllowedHosts Hosts that a link may lead to. The host of the landing address is always one of them.
 type AllowedHosts = []HostName
@@ -2199,6 +2382,9 @@ type CreditRedemptionPage struct {
 // CreditRedemptionState Whether the redemption stands or was voided.
 type CreditRedemptionState string
 
+// CsvText Comma-separated values, RFC 4180.
+type CsvText = string
+
 // Currency Currency code of ISO 4217.
 type Currency = string
 
@@ -2513,6 +2699,15 @@ type ExplanationStep struct {
 // ExternalID Identifier from your system, compared exactly. Printable characters only.
 type ExternalID = string
 
+// FailureReport Why a payment failed or came back.
+type FailureReport struct {
+	// ProviderKey Names one attempt of one payout. The provider takes it as idempotency key, so that nothing is paid twice.
+	ProviderKey *ProviderKey `json:"provider_key,omitempty"`
+
+	// Reason Free text of the person or system that acts, kept with the event.
+	Reason Note `json:"reason"`
+}
+
 // Fault One fault of a request and where it is.
 type Fault struct {
 	// Message What is wrong there.
@@ -2521,6 +2716,9 @@ type Fault struct {
 	// Pointer JSON Pointer (RFC 6901) to the value in the body, or `path:name`, `query:name`, `header:name` for a parameter.
 	Pointer JSONPointer `json:"pointer"`
 }
+
+// FourEyes Whether the key that made a run may not approve its payouts. It cannot be combined with automatic approval.
+type FourEyes = bool
 
 // GroupName A group of participants; `default` are those in no group.
 type GroupName = string
@@ -3003,6 +3201,45 @@ type NewParticipant struct {
 	Metadata *Metadata `json:"metadata,omitempty"`
 }
 
+// NewPayoutPolicy A policy, whole.
+type NewPayoutPolicy struct {
+	// Approval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+	Approval *PayoutApproval `json:"approval,omitempty"`
+
+	// ApprovalAmount Amount in minor units of its currency, or null when there is none.
+	ApprovalAmount nullable.Nullable[NullableAmount] `json:"approval_amount,omitempty"`
+
+	// FourEyes Whether the key that made a run may not approve its payouts. It cannot be combined with automatic approval.
+	FourEyes *FourEyes `json:"four_eyes,omitempty"`
+
+	// MinimumAmount Amount in minor units of its currency, zero included.
+	MinimumAmount AmountOrZero `json:"minimum_amount"`
+
+	// Provider How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
+	Provider *PayoutProvider `json:"provider,omitempty"`
+
+	// RotateWebhookSecret Whether to make a new secret. The old one is used no more.
+	RotateWebhookSecret *bool `json:"rotate_webhook_secret,omitempty"`
+
+	// TaxThreshold Amount in minor units of its currency, or null when there is none.
+	TaxThreshold nullable.Nullable[NullableAmount] `json:"tax_threshold,omitempty"`
+
+	// WebhookURL Absolute https URL of a public host, or null when there is none.
+	WebhookURL nullable.Nullable[NullableHTTPURL] `json:"webhook_url,omitempty"`
+}
+
+// NewPayoutRun A run to make or to try.
+type NewPayoutRun struct {
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// DryRun Whether to answer what would happen, and do nothing.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// Note Free text of the person or system that acts, kept with the event.
+	Note *Note `json:"note,omitempty"`
+}
+
 // NewProgram A program to create, in state draft. With rules it also publishes version 1.
 type NewProgram struct {
 	// AllowedHosts Hosts that a link may lead to. The host of the landing address is always one of them.
@@ -3294,8 +3531,14 @@ type NextCursor = string
 // Note Free text of the person or system that acts, kept with the event.
 type Note = string
 
+// NullableAmount Amount in minor units of its currency, or null when there is none.
+type NullableAmount = int64
+
 // NullableHostName Host name in lower case, with a port if it is not the default one, or null when there is none.
 type NullableHostName = string
+
+// NullableHTTPURL Absolute https URL of a public host, or null when there is none.
+type NullableHTTPURL = string
 
 // NullableID Identifier of the related resource, or null when there is none.
 type NullableID = openapi_types.UUID
@@ -3305,6 +3548,12 @@ type NullableName = string
 
 // NullableNote Free text of the person or system that acts, or null when there is none.
 type NullableNote = string
+
+// NullableProviderKey Key of the latest attempt that was submitted, or null before the first.
+type NullableProviderKey = string
+
+// NullableProviderReference What the provider calls the payment, or null when it is not known.
+type NullableProviderReference = string
 
 // NullableSeq Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
 type NullableSeq = int64
@@ -3347,6 +3596,9 @@ type Participant struct {
 	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
 	State ParticipantState `json:"state"`
 
+	// TaxDataRecordedAt Instant in UTC, or null when it has not happened or is not limited.
+	TaxDataRecordedAt nullable.Nullable[NullableTimestamp] `json:"tax_data_recorded_at"`
+
 	// Version Version of the row, raised by each change. Its quoted form is the ETag.
 	Version Version `json:"version"`
 }
@@ -3367,6 +3619,9 @@ type ParticipantChanges struct {
 
 	// Metadata Your own data, kept and returned as it is: up to 50 names of at most 64 characters, each with a string.
 	Metadata *Metadata `json:"metadata,omitempty"`
+
+	// TaxDataOnFile Whether you hold the participant's tax data. Grapevine keeps only when it learnt so.
+	TaxDataOnFile *bool `json:"tax_data_on_file,omitempty"`
 }
 
 // ParticipantGroup Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
@@ -3386,8 +3641,312 @@ type ParticipantPage struct {
 // ParticipantState Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
 type ParticipantState string
 
+// PaymentReport The provider has paid.
+type PaymentReport struct {
+	// ProviderKey Names one attempt of one payout. The provider takes it as idempotency key, so that nothing is paid twice.
+	ProviderKey *ProviderKey `json:"provider_key,omitempty"`
+
+	// ProviderReference What the provider calls the payment.
+	ProviderReference ProviderReference `json:"provider_reference"`
+}
+
+// Payout The payment of one participant in a run.
+type Payout struct {
+	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	Amount Amount `json:"amount"`
+
+	// Attempt Which try it is.
+	Attempt int64 `json:"attempt"`
+
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// Note Words of who acted, or null when there are none.
+	Note nullable.Nullable[ActorNote] `json:"note"`
+
+	// Offset What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+	Offset PayoutOffset `json:"offset"`
+
+	// PaidAt Instant in UTC, or null when it has not happened or is not limited.
+	PaidAt nullable.Nullable[NullableTimestamp] `json:"paid_at"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// Provider How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
+	Provider PayoutProvider `json:"provider"`
+
+	// ProviderKey Key of the latest attempt that was submitted, or null before the first.
+	ProviderKey nullable.Nullable[NullableProviderKey] `json:"provider_key"`
+
+	// ProviderReference What the provider calls the payment, or null when it is not known.
+	ProviderReference nullable.Nullable[NullableProviderReference] `json:"provider_reference"`
+
+	// RunID The run that made it.
+	RunID openapi_types.UUID `json:"run_id"`
+
+	// State Where a payout stands.
+	State PayoutState `json:"state"`
+
+	// Version Version of the row, raised by each change. Its quoted form is the ETag.
+	Version Version `json:"version"`
+}
+
+// PayoutApproval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+type PayoutApproval string
+
+// PayoutItem One reward in a payout. The amounts of all items add up to the payout.
+type PayoutItem struct {
+	// Amount Amount in minor units of its currency, zero included.
+	Amount AmountOrZero `json:"amount"`
+
+	// Offset What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+	Offset PayoutOffset `json:"offset"`
+
+	// RewardID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	RewardID ID `json:"reward_id"`
+}
+
+// PayoutItemPage One page of items, by reward.
+type PayoutItemPage struct {
+	Data []PayoutItem `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// PayoutOffset What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+type PayoutOffset = int64
+
+// PayoutPage One page of payouts, newest first.
+type PayoutPage struct {
+	Data []Payout `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// PayoutPolicy How the workspace pays in one currency.
+type PayoutPolicy struct {
+	// Approval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+	Approval PayoutApproval `json:"approval"`
+
+	// ApprovalAmount Amount in minor units of its currency, or null when there is none.
+	ApprovalAmount nullable.Nullable[NullableAmount] `json:"approval_amount"`
+
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// FourEyes Whether the key that made a run may not approve its payouts. It cannot be combined with automatic approval.
+	FourEyes FourEyes `json:"four_eyes"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// MinimumAmount Amount in minor units of its currency, zero included.
+	MinimumAmount AmountOrZero `json:"minimum_amount"`
+
+	// Provider How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
+	Provider PayoutProvider `json:"provider"`
+
+	// TaxThreshold Amount in minor units of its currency, or null when there is none.
+	TaxThreshold nullable.Nullable[NullableAmount] `json:"tax_threshold"`
+
+	// Version Version of the row, raised by each change. Its quoted form is the ETag.
+	Version Version `json:"version"`
+
+	// WebhookURL Absolute https URL of a public host, or null when there is none.
+	WebhookURL nullable.Nullable[NullableHTTPURL] `json:"webhook_url"`
+}
+
+// PayoutPolicyPage One page of policies, by currency.
+type PayoutPolicyPage struct {
+	Data []PayoutPolicy `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// PayoutProvider How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
+type PayoutProvider string
+
+// PayoutRun A batch of payouts in one currency.
+type PayoutRun struct {
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// CreatedBy The API key that made it.
+	CreatedBy openapi_types.UUID `json:"created_by"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// Note Words of who acted, or null when there are none.
+	Note nullable.Nullable[ActorNote] `json:"note"`
+
+	// Payouts Its payouts, by state.
+	Payouts []PayoutStateTotal `json:"payouts"`
+
+	// Skipped Number of things counted.
+	Skipped Count `json:"skipped"`
+
+	// State A run is ready when all its payouts are made.
+	State PayoutRunState `json:"state"`
+}
+
+// PayoutRunOutcome What a run did, or would do. The lists name the first thousand participants, by id; the totals count them too, and when `complete` is false there are more.
+type PayoutRunOutcome struct {
+	// Amount Amount in minor units of its currency, with its sign.
+	Amount SignedAmount `json:"amount"`
+
+	// Complete Whether lists and totals are whole.
+	Complete bool `json:"complete"`
+
+	// Count Number of things counted.
+	Count Count `json:"count"`
+
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// DryRun Whether nothing was written. Then there is no run.
+	DryRun bool `json:"dry_run"`
+
+	// Payouts Whom it pays, by participant.
+	Payouts []PlannedPayout `json:"payouts"`
+
+	// Run A batch of payouts in one currency.
+	Run *PayoutRun `json:"run,omitempty"`
+
+	// Skipped Whom it passes by, by participant.
+	Skipped []PayoutSkip `json:"skipped"`
+
+	// SkippedCount Number of things counted.
+	SkippedCount Count `json:"skipped_count"`
+}
+
+// PayoutRunPage One page of runs, newest first.
+type PayoutRunPage struct {
+	Data []PayoutRun `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// PayoutRunState A run is ready when all its payouts are made.
+type PayoutRunState string
+
+// PayoutSkip A participant that a run does not pay.
+type PayoutSkip struct {
+	// Balance Amount in minor units of its currency, with its sign.
+	Balance SignedAmount `json:"balance"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// Reason Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
+	Reason PayoutSkipReason `json:"reason"`
+}
+
+// PayoutSkipPage One page of those passed by, by participant.
+type PayoutSkipPage struct {
+	Data []PayoutSkip `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// PayoutSkipReason Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
+type PayoutSkipReason string
+
+// PayoutState Where a payout stands.
+type PayoutState string
+
+// PayoutStateTotal The payouts of a run in one state.
+type PayoutStateTotal struct {
+	// Amount Amount in minor units of its currency, with its sign.
+	Amount SignedAmount `json:"amount"`
+
+	// Count Number of things counted.
+	Count Count `json:"count"`
+
+	// State Where a payout stands.
+	State PayoutState `json:"state"`
+}
+
+// PayoutTotal What was paid in one currency. What came back does not count.
+type PayoutTotal struct {
+	// Currency Currency code of ISO 4217.
+	Currency Currency `json:"currency"`
+
+	// Paid Amount in minor units of its currency, with its sign.
+	Paid SignedAmount `json:"paid"`
+
+	// Payouts Number of things counted.
+	Payouts Count `json:"payouts"`
+}
+
+// PayoutTotals What was paid to a participant in a calendar year in UTC.
+type PayoutTotals struct {
+	// Data One row per currency, by currency.
+	Data []PayoutTotal `json:"data"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// TaxDataRecordedAt Instant in UTC, or null when it has not happened or is not limited.
+	TaxDataRecordedAt nullable.Nullable[NullableTimestamp] `json:"tax_data_recorded_at"`
+
+	// Year A calendar year.
+	Year Year `json:"year"`
+}
+
 // PlainText A text document.
 type PlainText = string
+
+// PlannedPayout One payout of a run.
+type PlannedPayout struct {
+	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	Amount Amount `json:"amount"`
+
+	// Offset What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+	Offset PayoutOffset `json:"offset"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// Rewards Number of things counted.
+	Rewards Count `json:"rewards"`
+
+	// State Where a payout stands.
+	State PayoutState `json:"state"`
+}
 
 // PreviewedReward A reward that would be granted.
 type PreviewedReward struct {
@@ -3424,7 +3983,7 @@ type PreviewedReward struct {
 	// RuleKey Name of a reward rule or a milestone, unique within its version.
 	RuleKey RuleKey `json:"rule_key"`
 
-	// State Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
+	// State Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows; a paid one is reserved again only when the payment came back.
 	State RewardState `json:"state"`
 
 	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -3563,6 +4122,12 @@ type ProgramVersionPage struct {
 	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
+
+// ProviderKey Names one attempt of one payout. The provider takes it as idempotency key, so that nothing is paid twice.
+type ProviderKey = string
+
+// ProviderReference What the provider calls the payment.
+type ProviderReference = string
 
 // PublicProgram The part of a program that a browser may read.
 type PublicProgram struct {
@@ -3842,7 +4407,7 @@ type Reward struct {
 	// RuleKey Name of a reward rule or a milestone, unique within its version.
 	RuleKey RuleKey `json:"rule_key"`
 
-	// State Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
+	// State Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows; a paid one is reserved again only when the payment came back.
 	State RewardState `json:"state"`
 
 	// Tier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -3951,7 +4516,7 @@ type RewardRule struct {
 // RewardRules Reward rules, each with a key of its own.
 type RewardRules = []RewardRule
 
-// RewardState Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
+// RewardState Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows; a paid one is reserved again only when the payment came back.
 type RewardState string
 
 // RewardTier Number of the step that the reward is rated by, 0 below the first and for a rule without tiers.
@@ -4008,6 +4573,15 @@ type RulesValidation struct {
 
 	// Valid True when there are no faults.
 	Valid bool `json:"valid"`
+}
+
+// SavedPayoutPolicy A policy as it is now, and the secret of its webhook if this answer made it.
+type SavedPayoutPolicy struct {
+	// Policy How the workspace pays in one currency.
+	Policy PayoutPolicy `json:"policy"`
+
+	// WebhookSecret Key of the signature, in the form of Standard Webhooks. Shown in the answer that made it, null in every other.
+	WebhookSecret nullable.Nullable[WebhookSecret] `json:"webhook_secret"`
 }
 
 // Scope What a secret key may do. Write includes read of the same resource.
@@ -4585,6 +5159,9 @@ type VersionPin string
 // VisitorID Identifier of the visitor that your page made. Only a keyed hash is stored.
 type VisitorID = string
 
+// WebhookSecret Key of the signature, in the form of Standard Webhooks. Shown in the answer that made it, null in every other.
+type WebhookSecret = string
+
 // Workspace Owner of data. Workspaces come in pairs, one live and one test, that share nothing but the name.
 type Workspace struct {
 	// ClockAt The time at which the clock of a test workspace stands, or null while it follows real time.
@@ -4636,6 +5213,9 @@ type WorkspacePair struct {
 // WorkspaceSlug Short name of the workspace in links without a host of their own.
 type WorkspaceSlug = string
 
+// Year A calendar year.
+type Year = int64
+
 // AccountKindQuery Kind of a ledger account. `pending`, `available` and `reserved` are what is owed; `expense`, `cash`, `breakage` and `redeemed` are where it comes from and goes to.
 type AccountKindQuery = AccountKind
 
@@ -4665,6 +5245,9 @@ type ConversionIDQuery = ID
 
 // ConversionStateQuery Whether a conversion counts for a referral, and how much of it is left.
 type ConversionStateQuery = ConversionState
+
+// CurrencyPath Currency code of ISO 4217.
+type CurrencyPath = Currency
 
 // CurrencyQuery Currency code of ISO 4217.
 type CurrencyQuery = Currency
@@ -4720,6 +5303,18 @@ type ParticipantIDPath = ID
 // ParticipantIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type ParticipantIDQuery = ID
 
+// PayoutIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+type PayoutIDPath = ID
+
+// PayoutRunIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+type PayoutRunIDPath = ID
+
+// PayoutRunIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+type PayoutRunIDQuery = ID
+
+// PayoutStateQuery Where a payout stands.
+type PayoutStateQuery = PayoutState
+
 // ProgramIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type ProgramIDPath = ID
 
@@ -4768,7 +5363,7 @@ type RewardIDQuery = ID
 // RewardKindQuery What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
 type RewardKindQuery = RewardKind
 
-// RewardStateQuery Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
+// RewardStateQuery Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows; a paid one is reserved again only when the payment came back.
 type RewardStateQuery = RewardState
 
 // SignupIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -4806,6 +5401,9 @@ type UtmTermQuery = UtmValue
 
 // WorkspaceSlugPath Short name of the workspace in links without a host of their own.
 type WorkspaceSlugPath = WorkspaceSlug
+
+// YearQuery A calendar year.
+type YearQuery = Year
 
 // BadRequest Problem document of RFC 9457. Programs decide by `code`; `title` and `detail` are for people and may change.
 type BadRequest = Problem
@@ -5227,6 +5825,12 @@ type ListDownlineParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetPayoutTotalsParams defines parameters for GetPayoutTotals.
+type GetPayoutTotalsParams struct {
+	// Year The calendar year, in UTC.
+	Year YearQuery `form:"year" json:"year"`
+}
+
 // ReinstateParticipantParams defines parameters for ReinstateParticipant.
 type ReinstateParticipantParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
@@ -5270,6 +5874,114 @@ type GetTreeStatisticsParams struct {
 type GetUplineParams struct {
 	// ProgramID The program to look at.
 	ProgramID RequiredProgramIDQuery `form:"program_id" json:"program_id"`
+}
+
+// ListPayoutPoliciesParams defines parameters for ListPayoutPolicies.
+type ListPayoutPoliciesParams struct {
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListPayoutRunsParams defines parameters for ListPayoutRuns.
+type ListPayoutRunsParams struct {
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreatePayoutRunParams defines parameters for CreatePayoutRun.
+type CreatePayoutRunParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApprovePayoutRunParams defines parameters for ApprovePayoutRun.
+type ApprovePayoutRunParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListPayoutSkipsParams defines parameters for ListPayoutSkips.
+type ListPayoutSkipsParams struct {
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListPayoutsParams defines parameters for ListPayouts.
+type ListPayoutsParams struct {
+	// RunID Only those of this run.
+	RunID *PayoutRunIDQuery `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// ParticipantID Only those of this participant.
+	ParticipantID *ParticipantIDQuery `form:"participant_id,omitempty" json:"participant_id,omitempty"`
+
+	// State Only those in this state.
+	State *PayoutStateQuery `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ApprovePayoutParams defines parameters for ApprovePayout.
+type ApprovePayoutParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// CancelPayoutParams defines parameters for CancelPayout.
+type CancelPayoutParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListPayoutItemsParams defines parameters for ListPayoutItems.
+type ListPayoutItemsParams struct {
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// MarkPayoutFailedParams defines parameters for MarkPayoutFailed.
+type MarkPayoutFailedParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// MarkPayoutPaidParams defines parameters for MarkPayoutPaid.
+type MarkPayoutPaidParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RetryPayoutParams defines parameters for RetryPayout.
+type RetryPayoutParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ReturnPayoutParams defines parameters for ReturnPayout.
+type ReturnPayoutParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// SubmitPayoutParams defines parameters for SubmitPayout.
+type SubmitPayoutParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // ListProgramsParams defines parameters for ListPrograms.
@@ -5583,6 +6295,24 @@ type ReinstateParticipantJSONRequestBody = ActionReason
 
 // SuspendParticipantJSONRequestBody defines body for SuspendParticipant for application/json ContentType.
 type SuspendParticipantJSONRequestBody = ActionReason
+
+// SetPayoutPolicyJSONRequestBody defines body for SetPayoutPolicy for application/json ContentType.
+type SetPayoutPolicyJSONRequestBody = NewPayoutPolicy
+
+// CreatePayoutRunJSONRequestBody defines body for CreatePayoutRun for application/json ContentType.
+type CreatePayoutRunJSONRequestBody = NewPayoutRun
+
+// CancelPayoutJSONRequestBody defines body for CancelPayout for application/json ContentType.
+type CancelPayoutJSONRequestBody = ActionReason
+
+// MarkPayoutFailedJSONRequestBody defines body for MarkPayoutFailed for application/json ContentType.
+type MarkPayoutFailedJSONRequestBody = FailureReport
+
+// MarkPayoutPaidJSONRequestBody defines body for MarkPayoutPaid for application/json ContentType.
+type MarkPayoutPaidJSONRequestBody = PaymentReport
+
+// ReturnPayoutJSONRequestBody defines body for ReturnPayout for application/json ContentType.
+type ReturnPayoutJSONRequestBody = FailureReport
 
 // CreateProgramJSONRequestBody defines body for CreateProgram for application/json ContentType.
 type CreateProgramJSONRequestBody = NewProgram
@@ -6306,6 +7036,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/participants/{participant_id}/downline (the `ListDownline` operationId).
 	ListDownline(ctx context.Context, participantID ParticipantIDPath, params *ListDownlineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetPayoutTotals Read what was paid in a year
+	//
+	// Answers what was paid to the participant in a calendar year in UTC, per currency, and whether tax data is on file.
+	//
+	// Corresponds with GET /v1/participants/{participant_id}/payout-totals (the `GetPayoutTotals` operationId).
+	GetPayoutTotals(ctx context.Context, participantID ParticipantIDPath, params *GetPayoutTotalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReinstateParticipantWithBody Reinstate a participant
 	//
 	// A suspended or banned participant becomes active again. What a ban took is not given back. Any other state is `state_not_allowed`.
@@ -6369,6 +7106,205 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/participants/{participant_id}/upline (the `GetUpline` operationId).
 	GetUpline(ctx context.Context, participantID ParticipantIDPath, params *GetUplineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPayoutPolicies List payout policies
+	//
+	// Lists the policies of the workspace, by currency.
+	//
+	// Corresponds with GET /v1/payout-policies (the `ListPayoutPolicies` operationId).
+	ListPayoutPolicies(ctx context.Context, params *ListPayoutPoliciesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPayoutPolicy Read a payout policy
+	//
+	// Answers the policy of a currency.
+	//
+	// Corresponds with GET /v1/payout-policies/{currency} (the `GetPayoutPolicy` operationId).
+	GetPayoutPolicy(ctx context.Context, currency CurrencyPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetPayoutPolicyWithBody Set a payout policy
+	//
+	// Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/payout-policies/{currency} (the `SetPayoutPolicy` operationId).
+	SetPayoutPolicyWithBody(ctx context.Context, currency CurrencyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetPayoutPolicy Set a payout policy
+	//
+	// Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/payout-policies/{currency} (the `SetPayoutPolicy` operationId).
+	SetPayoutPolicy(ctx context.Context, currency CurrencyPath, body SetPayoutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPayoutRuns List payout runs
+	//
+	// Lists payout runs, newest first.
+	//
+	// Corresponds with GET /v1/payout-runs (the `ListPayoutRuns` operationId).
+	ListPayoutRuns(ctx context.Context, params *ListPayoutRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePayoutRunWithBody Pay what is available
+	//
+	// Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payout-runs (the `CreatePayoutRun` operationId).
+	CreatePayoutRunWithBody(ctx context.Context, params *CreatePayoutRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePayoutRun Pay what is available
+	//
+	// Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payout-runs (the `CreatePayoutRun` operationId).
+	CreatePayoutRun(ctx context.Context, params *CreatePayoutRunParams, body CreatePayoutRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPayoutRun Read a payout run
+	//
+	// Answers a run and the totals of its payouts, by state.
+	//
+	// Corresponds with GET /v1/payout-runs/{payout_run_id} (the `GetPayoutRun` operationId).
+	GetPayoutRun(ctx context.Context, payoutRunID PayoutRunIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApprovePayoutRun Approve a payout run
+	//
+	// Approves every payout of the run that is a draft. While the run is `preparing` it is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+	//
+	// Corresponds with POST /v1/payout-runs/{payout_run_id}/approve (the `ApprovePayoutRun` operationId).
+	ApprovePayoutRun(ctx context.Context, payoutRunID PayoutRunIDPath, params *ApprovePayoutRunParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportPayoutRun Export a payout run
+	//
+	// The payouts of the run as CSV (RFC 4180, UTF-8), cancelled ones left out. Amounts are decimals of the currency. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Corresponds with GET /v1/payout-runs/{payout_run_id}/export (the `ExportPayoutRun` operationId).
+	ExportPayoutRun(ctx context.Context, payoutRunID PayoutRunIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPayoutSkips List whom a run passed by
+	//
+	// Lists the participants that the run did not pay, with the reason and the balance that is carried forward.
+	//
+	// Corresponds with GET /v1/payout-runs/{payout_run_id}/skips (the `ListPayoutSkips` operationId).
+	ListPayoutSkips(ctx context.Context, payoutRunID PayoutRunIDPath, params *ListPayoutSkipsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPayouts List payouts
+	//
+	// Lists payouts, newest first.
+	//
+	// Corresponds with GET /v1/payouts (the `ListPayouts` operationId).
+	ListPayouts(ctx context.Context, params *ListPayoutsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPayout Read a payout
+	//
+	// Answers a payout.
+	//
+	// Corresponds with GET /v1/payouts/{payout_id} (the `GetPayout` operationId).
+	GetPayout(ctx context.Context, payoutID PayoutIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApprovePayout Approve a payout
+	//
+	// A draft is approved. Any other state is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/approve (the `ApprovePayout` operationId).
+	ApprovePayout(ctx context.Context, payoutID PayoutIDPath, params *ApprovePayoutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelPayoutWithBody Cancel a payout
+	//
+	// Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/cancel (the `CancelPayout` operationId).
+	CancelPayoutWithBody(ctx context.Context, payoutID PayoutIDPath, params *CancelPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelPayout Cancel a payout
+	//
+	// Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/cancel (the `CancelPayout` operationId).
+	CancelPayout(ctx context.Context, payoutID PayoutIDPath, params *CancelPayoutParams, body CancelPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPayoutItems List what a payout pays
+	//
+	// Lists the rewards of a payout, oldest first, with what is paid for each and what of it was set off against a debt.
+	//
+	// Corresponds with GET /v1/payouts/{payout_id}/items (the `ListPayoutItems` operationId).
+	ListPayoutItems(ctx context.Context, payoutID PayoutIDPath, params *ListPayoutItemsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MarkPayoutFailedWithBody Mark a payout as failed
+	//
+	// The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/mark-failed (the `MarkPayoutFailed` operationId).
+	MarkPayoutFailedWithBody(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutFailedParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MarkPayoutFailed Mark a payout as failed
+	//
+	// The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/mark-failed (the `MarkPayoutFailed` operationId).
+	MarkPayoutFailed(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutFailedParams, body MarkPayoutFailedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MarkPayoutPaidWithBody Mark a payout as paid
+	//
+	// The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/mark-paid (the `MarkPayoutPaid` operationId).
+	MarkPayoutPaidWithBody(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutPaidParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MarkPayoutPaid Mark a payout as paid
+	//
+	// The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/mark-paid (the `MarkPayoutPaid` operationId).
+	MarkPayoutPaid(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutPaidParams, body MarkPayoutPaidJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryPayout Retry a payout
+	//
+	// A failed or returned payout is a draft again, with a new attempt.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/retry (the `RetryPayout` operationId).
+	RetryPayout(ctx context.Context, payoutID PayoutIDPath, params *RetryPayoutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReturnPayoutWithBody Record that a payout came back
+	//
+	// The money of a paid payout came back, to be paid again: its rewards are reserved again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/return (the `ReturnPayout` operationId).
+	ReturnPayoutWithBody(ctx context.Context, payoutID PayoutIDPath, params *ReturnPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReturnPayout Record that a payout came back
+	//
+	// The money of a paid payout came back, to be paid again: its rewards are reserved again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/return (the `ReturnPayout` operationId).
+	ReturnPayout(ctx context.Context, payoutID PayoutIDPath, params *ReturnPayoutParams, body ReturnPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SubmitPayout Submit a payout
+	//
+	// Hands an approved payout to the provider; its `provider_key` is fixed by that, for the provider to recognise a repetition. A payout whose participant owes by now, or may not be paid any more, is cancelled instead: look at the state of the answer.
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/submit (the `SubmitPayout` operationId).
+	SubmitPayout(ctx context.Context, payoutID PayoutIDPath, params *SubmitPayoutParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPrograms List programs
 	//
@@ -8197,6 +9133,23 @@ func (c *Client) ListDownline(ctx context.Context, participantID ParticipantIDPa
 	return c.Client.Do(req)
 }
 
+// GetPayoutTotals Read what was paid in a year
+//
+// Answers what was paid to the participant in a calendar year in UTC, per currency, and whether tax data is on file.
+//
+// Corresponds with GET /v1/participants/{participant_id}/payout-totals (the `GetPayoutTotals` operationId).
+func (c *Client) GetPayoutTotals(ctx context.Context, participantID ParticipantIDPath, params *GetPayoutTotalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPayoutTotalsRequest(c.Server, participantID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReinstateParticipantWithBody Reinstate a participant
 //
 // A suspended or banned participant becomes active again. What a ban took is not given back. Any other state is `state_not_allowed`.
@@ -8331,6 +9284,455 @@ func (c *Client) GetTreeStatistics(ctx context.Context, participantID Participan
 // Corresponds with GET /v1/participants/{participant_id}/upline (the `GetUpline` operationId).
 func (c *Client) GetUpline(ctx context.Context, participantID ParticipantIDPath, params *GetUplineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetUplineRequest(c.Server, participantID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPayoutPolicies List payout policies
+//
+// Lists the policies of the workspace, by currency.
+//
+// Corresponds with GET /v1/payout-policies (the `ListPayoutPolicies` operationId).
+func (c *Client) ListPayoutPolicies(ctx context.Context, params *ListPayoutPoliciesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPayoutPoliciesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPayoutPolicy Read a payout policy
+//
+// Answers the policy of a currency.
+//
+// Corresponds with GET /v1/payout-policies/{currency} (the `GetPayoutPolicy` operationId).
+func (c *Client) GetPayoutPolicy(ctx context.Context, currency CurrencyPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPayoutPolicyRequest(c.Server, currency)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetPayoutPolicyWithBody Set a payout policy
+//
+// Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/payout-policies/{currency} (the `SetPayoutPolicy` operationId).
+func (c *Client) SetPayoutPolicyWithBody(ctx context.Context, currency CurrencyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetPayoutPolicyRequestWithBody(c.Server, currency, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetPayoutPolicy Set a payout policy
+//
+// Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/payout-policies/{currency} (the `SetPayoutPolicy` operationId).
+func (c *Client) SetPayoutPolicy(ctx context.Context, currency CurrencyPath, body SetPayoutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetPayoutPolicyRequest(c.Server, currency, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPayoutRuns List payout runs
+//
+// Lists payout runs, newest first.
+//
+// Corresponds with GET /v1/payout-runs (the `ListPayoutRuns` operationId).
+func (c *Client) ListPayoutRuns(ctx context.Context, params *ListPayoutRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPayoutRunsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePayoutRunWithBody Pay what is available
+//
+// Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payout-runs (the `CreatePayoutRun` operationId).
+func (c *Client) CreatePayoutRunWithBody(ctx context.Context, params *CreatePayoutRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePayoutRunRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePayoutRun Pay what is available
+//
+// Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payout-runs (the `CreatePayoutRun` operationId).
+func (c *Client) CreatePayoutRun(ctx context.Context, params *CreatePayoutRunParams, body CreatePayoutRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePayoutRunRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPayoutRun Read a payout run
+//
+// Answers a run and the totals of its payouts, by state.
+//
+// Corresponds with GET /v1/payout-runs/{payout_run_id} (the `GetPayoutRun` operationId).
+func (c *Client) GetPayoutRun(ctx context.Context, payoutRunID PayoutRunIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPayoutRunRequest(c.Server, payoutRunID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApprovePayoutRun Approve a payout run
+//
+// Approves every payout of the run that is a draft. While the run is `preparing` it is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+//
+// Corresponds with POST /v1/payout-runs/{payout_run_id}/approve (the `ApprovePayoutRun` operationId).
+func (c *Client) ApprovePayoutRun(ctx context.Context, payoutRunID PayoutRunIDPath, params *ApprovePayoutRunParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApprovePayoutRunRequest(c.Server, payoutRunID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportPayoutRun Export a payout run
+//
+// The payouts of the run as CSV (RFC 4180, UTF-8), cancelled ones left out. Amounts are decimals of the currency. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Corresponds with GET /v1/payout-runs/{payout_run_id}/export (the `ExportPayoutRun` operationId).
+func (c *Client) ExportPayoutRun(ctx context.Context, payoutRunID PayoutRunIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportPayoutRunRequest(c.Server, payoutRunID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPayoutSkips List whom a run passed by
+//
+// Lists the participants that the run did not pay, with the reason and the balance that is carried forward.
+//
+// Corresponds with GET /v1/payout-runs/{payout_run_id}/skips (the `ListPayoutSkips` operationId).
+func (c *Client) ListPayoutSkips(ctx context.Context, payoutRunID PayoutRunIDPath, params *ListPayoutSkipsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPayoutSkipsRequest(c.Server, payoutRunID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPayouts List payouts
+//
+// Lists payouts, newest first.
+//
+// Corresponds with GET /v1/payouts (the `ListPayouts` operationId).
+func (c *Client) ListPayouts(ctx context.Context, params *ListPayoutsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPayoutsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPayout Read a payout
+//
+// Answers a payout.
+//
+// Corresponds with GET /v1/payouts/{payout_id} (the `GetPayout` operationId).
+func (c *Client) GetPayout(ctx context.Context, payoutID PayoutIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPayoutRequest(c.Server, payoutID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApprovePayout Approve a payout
+//
+// A draft is approved. Any other state is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/approve (the `ApprovePayout` operationId).
+func (c *Client) ApprovePayout(ctx context.Context, payoutID PayoutIDPath, params *ApprovePayoutParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApprovePayoutRequest(c.Server, payoutID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelPayoutWithBody Cancel a payout
+//
+// Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/cancel (the `CancelPayout` operationId).
+func (c *Client) CancelPayoutWithBody(ctx context.Context, payoutID PayoutIDPath, params *CancelPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelPayoutRequestWithBody(c.Server, payoutID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelPayout Cancel a payout
+//
+// Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/cancel (the `CancelPayout` operationId).
+func (c *Client) CancelPayout(ctx context.Context, payoutID PayoutIDPath, params *CancelPayoutParams, body CancelPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelPayoutRequest(c.Server, payoutID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPayoutItems List what a payout pays
+//
+// Lists the rewards of a payout, oldest first, with what is paid for each and what of it was set off against a debt.
+//
+// Corresponds with GET /v1/payouts/{payout_id}/items (the `ListPayoutItems` operationId).
+func (c *Client) ListPayoutItems(ctx context.Context, payoutID PayoutIDPath, params *ListPayoutItemsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPayoutItemsRequest(c.Server, payoutID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MarkPayoutFailedWithBody Mark a payout as failed
+//
+// The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/mark-failed (the `MarkPayoutFailed` operationId).
+func (c *Client) MarkPayoutFailedWithBody(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutFailedParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMarkPayoutFailedRequestWithBody(c.Server, payoutID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MarkPayoutFailed Mark a payout as failed
+//
+// The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/mark-failed (the `MarkPayoutFailed` operationId).
+func (c *Client) MarkPayoutFailed(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutFailedParams, body MarkPayoutFailedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMarkPayoutFailedRequest(c.Server, payoutID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MarkPayoutPaidWithBody Mark a payout as paid
+//
+// The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/mark-paid (the `MarkPayoutPaid` operationId).
+func (c *Client) MarkPayoutPaidWithBody(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutPaidParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMarkPayoutPaidRequestWithBody(c.Server, payoutID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MarkPayoutPaid Mark a payout as paid
+//
+// The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/mark-paid (the `MarkPayoutPaid` operationId).
+func (c *Client) MarkPayoutPaid(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutPaidParams, body MarkPayoutPaidJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMarkPayoutPaidRequest(c.Server, payoutID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryPayout Retry a payout
+//
+// A failed or returned payout is a draft again, with a new attempt.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/retry (the `RetryPayout` operationId).
+func (c *Client) RetryPayout(ctx context.Context, payoutID PayoutIDPath, params *RetryPayoutParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryPayoutRequest(c.Server, payoutID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReturnPayoutWithBody Record that a payout came back
+//
+// The money of a paid payout came back, to be paid again: its rewards are reserved again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/return (the `ReturnPayout` operationId).
+func (c *Client) ReturnPayoutWithBody(ctx context.Context, payoutID PayoutIDPath, params *ReturnPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReturnPayoutRequestWithBody(c.Server, payoutID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReturnPayout Record that a payout came back
+//
+// The money of a paid payout came back, to be paid again: its rewards are reserved again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/return (the `ReturnPayout` operationId).
+func (c *Client) ReturnPayout(ctx context.Context, payoutID PayoutIDPath, params *ReturnPayoutParams, body ReturnPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReturnPayoutRequest(c.Server, payoutID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SubmitPayout Submit a payout
+//
+// Hands an approved payout to the provider; its `provider_key` is fixed by that, for the provider to recognise a repetition. A payout whose participant owes by now, or may not be paid any more, is cancelled instead: look at the state of the answer.
+//
+// Corresponds with POST /v1/payouts/{payout_id}/submit (the `SubmitPayout` operationId).
+func (c *Client) SubmitPayout(ctx context.Context, payoutID PayoutIDPath, params *SubmitPayoutParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitPayoutRequest(c.Server, payoutID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -12655,6 +14057,63 @@ func NewListDownlineRequest(server string, participantID ParticipantIDPath, para
 	return req, nil
 }
 
+// NewGetPayoutTotalsRequest constructs an http.Request for the GetPayoutTotals method
+func NewGetPayoutTotalsRequest(server string, participantID ParticipantIDPath, params *GetPayoutTotalsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "participant_id", participantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/participants/%s/payout-totals", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "year", params.Year, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReinstateParticipantRequest calls the generic ReinstateParticipant builder with application/json body
 func NewReinstateParticipantRequest(server string, participantID ParticipantIDPath, params *ReinstateParticipantParams, body ReinstateParticipantJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -13030,6 +14489,1050 @@ func NewGetUplineRequest(server string, participantID ParticipantIDPath, params 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPayoutPoliciesRequest constructs an http.Request for the ListPayoutPolicies method
+func NewListPayoutPoliciesRequest(server string, params *ListPayoutPoliciesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-policies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPayoutPolicyRequest constructs an http.Request for the GetPayoutPolicy method
+func NewGetPayoutPolicyRequest(server string, currency CurrencyPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "currency", currency, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-policies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetPayoutPolicyRequest calls the generic SetPayoutPolicy builder with application/json body
+func NewSetPayoutPolicyRequest(server string, currency CurrencyPath, body SetPayoutPolicyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetPayoutPolicyRequestWithBody(server, currency, "application/json", bodyReader)
+}
+
+// NewSetPayoutPolicyRequestWithBody constructs an http.Request for the SetPayoutPolicy method, with any body, and a specified content type
+func NewSetPayoutPolicyRequestWithBody(server string, currency CurrencyPath, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "currency", currency, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-policies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPayoutRunsRequest constructs an http.Request for the ListPayoutRuns method
+func NewListPayoutRunsRequest(server string, params *ListPayoutRunsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-runs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreatePayoutRunRequest calls the generic CreatePayoutRun builder with application/json body
+func NewCreatePayoutRunRequest(server string, params *CreatePayoutRunParams, body CreatePayoutRunJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreatePayoutRunRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreatePayoutRunRequestWithBody constructs an http.Request for the CreatePayoutRun method, with any body, and a specified content type
+func NewCreatePayoutRunRequestWithBody(server string, params *CreatePayoutRunParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-runs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetPayoutRunRequest constructs an http.Request for the GetPayoutRun method
+func NewGetPayoutRunRequest(server string, payoutRunID PayoutRunIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_run_id", payoutRunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-runs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewApprovePayoutRunRequest constructs an http.Request for the ApprovePayoutRun method
+func NewApprovePayoutRunRequest(server string, payoutRunID PayoutRunIDPath, params *ApprovePayoutRunParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_run_id", payoutRunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-runs/%s/approve", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewExportPayoutRunRequest constructs an http.Request for the ExportPayoutRun method
+func NewExportPayoutRunRequest(server string, payoutRunID PayoutRunIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_run_id", payoutRunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-runs/%s/export", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPayoutSkipsRequest constructs an http.Request for the ListPayoutSkips method
+func NewListPayoutSkipsRequest(server string, payoutRunID PayoutRunIDPath, params *ListPayoutSkipsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_run_id", payoutRunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payout-runs/%s/skips", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPayoutsRequest constructs an http.Request for the ListPayouts method
+func NewListPayoutsRequest(server string, params *ListPayoutsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.RunID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", *params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ParticipantID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "participant_id", *params.ParticipantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPayoutRequest constructs an http.Request for the GetPayout method
+func NewGetPayoutRequest(server string, payoutID PayoutIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewApprovePayoutRequest constructs an http.Request for the ApprovePayout method
+func NewApprovePayoutRequest(server string, payoutID PayoutIDPath, params *ApprovePayoutParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s/approve", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewCancelPayoutRequest calls the generic CancelPayout builder with application/json body
+func NewCancelPayoutRequest(server string, payoutID PayoutIDPath, params *CancelPayoutParams, body CancelPayoutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelPayoutRequestWithBody(server, payoutID, params, "application/json", bodyReader)
+}
+
+// NewCancelPayoutRequestWithBody constructs an http.Request for the CancelPayout method, with any body, and a specified content type
+func NewCancelPayoutRequestWithBody(server string, payoutID PayoutIDPath, params *CancelPayoutParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListPayoutItemsRequest constructs an http.Request for the ListPayoutItems method
+func NewListPayoutItemsRequest(server string, payoutID PayoutIDPath, params *ListPayoutItemsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s/items", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMarkPayoutFailedRequest calls the generic MarkPayoutFailed builder with application/json body
+func NewMarkPayoutFailedRequest(server string, payoutID PayoutIDPath, params *MarkPayoutFailedParams, body MarkPayoutFailedJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMarkPayoutFailedRequestWithBody(server, payoutID, params, "application/json", bodyReader)
+}
+
+// NewMarkPayoutFailedRequestWithBody constructs an http.Request for the MarkPayoutFailed method, with any body, and a specified content type
+func NewMarkPayoutFailedRequestWithBody(server string, payoutID PayoutIDPath, params *MarkPayoutFailedParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s/mark-failed", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewMarkPayoutPaidRequest calls the generic MarkPayoutPaid builder with application/json body
+func NewMarkPayoutPaidRequest(server string, payoutID PayoutIDPath, params *MarkPayoutPaidParams, body MarkPayoutPaidJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMarkPayoutPaidRequestWithBody(server, payoutID, params, "application/json", bodyReader)
+}
+
+// NewMarkPayoutPaidRequestWithBody constructs an http.Request for the MarkPayoutPaid method, with any body, and a specified content type
+func NewMarkPayoutPaidRequestWithBody(server string, payoutID PayoutIDPath, params *MarkPayoutPaidParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s/mark-paid", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRetryPayoutRequest constructs an http.Request for the RetryPayout method
+func NewRetryPayoutRequest(server string, payoutID PayoutIDPath, params *RetryPayoutParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s/retry", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewReturnPayoutRequest calls the generic ReturnPayout builder with application/json body
+func NewReturnPayoutRequest(server string, payoutID PayoutIDPath, params *ReturnPayoutParams, body ReturnPayoutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReturnPayoutRequestWithBody(server, payoutID, params, "application/json", bodyReader)
+}
+
+// NewReturnPayoutRequestWithBody constructs an http.Request for the ReturnPayout method, with any body, and a specified content type
+func NewReturnPayoutRequestWithBody(server string, payoutID PayoutIDPath, params *ReturnPayoutParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s/return", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewSubmitPayoutRequest constructs an http.Request for the SubmitPayout method
+func NewSubmitPayoutRequest(server string, payoutID PayoutIDPath, params *SubmitPayoutParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payout_id", payoutID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payouts/%s/submit", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -16054,6 +18557,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/participants/{participant_id}/downline (the `ListDownline` operationId).
 	ListDownlineWithResponse(ctx context.Context, participantID ParticipantIDPath, params *ListDownlineParams, reqEditors ...RequestEditorFn) (*ListDownlineResult, error)
 
+	// GetPayoutTotalsWithResponse Read what was paid in a year
+	//
+	// Answers what was paid to the participant in a calendar year in UTC, per currency, and whether tax data is on file.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/participants/{participant_id}/payout-totals (the `GetPayoutTotals` operationId).
+	GetPayoutTotalsWithResponse(ctx context.Context, participantID ParticipantIDPath, params *GetPayoutTotalsParams, reqEditors ...RequestEditorFn) (*GetPayoutTotalsResult, error)
+
 	// ReinstateParticipantWithBodyWithResponse Reinstate a participant
 	//
 	// A suspended or banned participant becomes active again. What a ban took is not given back. Any other state is `state_not_allowed`.
@@ -16125,6 +18637,231 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/participants/{participant_id}/upline (the `GetUpline` operationId).
 	GetUplineWithResponse(ctx context.Context, participantID ParticipantIDPath, params *GetUplineParams, reqEditors ...RequestEditorFn) (*GetUplineResult, error)
+
+	// ListPayoutPoliciesWithResponse List payout policies
+	//
+	// Lists the policies of the workspace, by currency.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payout-policies (the `ListPayoutPolicies` operationId).
+	ListPayoutPoliciesWithResponse(ctx context.Context, params *ListPayoutPoliciesParams, reqEditors ...RequestEditorFn) (*ListPayoutPoliciesResult, error)
+
+	// GetPayoutPolicyWithResponse Read a payout policy
+	//
+	// Answers the policy of a currency.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payout-policies/{currency} (the `GetPayoutPolicy` operationId).
+	GetPayoutPolicyWithResponse(ctx context.Context, currency CurrencyPath, reqEditors ...RequestEditorFn) (*GetPayoutPolicyResult, error)
+
+	// SetPayoutPolicyWithBodyWithResponse Set a payout policy
+	//
+	// Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/payout-policies/{currency} (the `SetPayoutPolicy` operationId).
+	SetPayoutPolicyWithBodyWithResponse(ctx context.Context, currency CurrencyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetPayoutPolicyResult, error)
+
+	// SetPayoutPolicyWithResponse Set a payout policy
+	//
+	// Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/payout-policies/{currency} (the `SetPayoutPolicy` operationId).
+	SetPayoutPolicyWithResponse(ctx context.Context, currency CurrencyPath, body SetPayoutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*SetPayoutPolicyResult, error)
+
+	// ListPayoutRunsWithResponse List payout runs
+	//
+	// Lists payout runs, newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payout-runs (the `ListPayoutRuns` operationId).
+	ListPayoutRunsWithResponse(ctx context.Context, params *ListPayoutRunsParams, reqEditors ...RequestEditorFn) (*ListPayoutRunsResult, error)
+
+	// CreatePayoutRunWithBodyWithResponse Pay what is available
+	//
+	// Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payout-runs (the `CreatePayoutRun` operationId).
+	CreatePayoutRunWithBodyWithResponse(ctx context.Context, params *CreatePayoutRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePayoutRunResult, error)
+
+	// CreatePayoutRunWithResponse Pay what is available
+	//
+	// Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payout-runs (the `CreatePayoutRun` operationId).
+	CreatePayoutRunWithResponse(ctx context.Context, params *CreatePayoutRunParams, body CreatePayoutRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePayoutRunResult, error)
+
+	// GetPayoutRunWithResponse Read a payout run
+	//
+	// Answers a run and the totals of its payouts, by state.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payout-runs/{payout_run_id} (the `GetPayoutRun` operationId).
+	GetPayoutRunWithResponse(ctx context.Context, payoutRunID PayoutRunIDPath, reqEditors ...RequestEditorFn) (*GetPayoutRunResult, error)
+
+	// ApprovePayoutRunWithResponse Approve a payout run
+	//
+	// Approves every payout of the run that is a draft. While the run is `preparing` it is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payout-runs/{payout_run_id}/approve (the `ApprovePayoutRun` operationId).
+	ApprovePayoutRunWithResponse(ctx context.Context, payoutRunID PayoutRunIDPath, params *ApprovePayoutRunParams, reqEditors ...RequestEditorFn) (*ApprovePayoutRunResult, error)
+
+	// ExportPayoutRunWithResponse Export a payout run
+	//
+	// The payouts of the run as CSV (RFC 4180, UTF-8), cancelled ones left out. Amounts are decimals of the currency. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payout-runs/{payout_run_id}/export (the `ExportPayoutRun` operationId).
+	ExportPayoutRunWithResponse(ctx context.Context, payoutRunID PayoutRunIDPath, reqEditors ...RequestEditorFn) (*ExportPayoutRunResult, error)
+
+	// ListPayoutSkipsWithResponse List whom a run passed by
+	//
+	// Lists the participants that the run did not pay, with the reason and the balance that is carried forward.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payout-runs/{payout_run_id}/skips (the `ListPayoutSkips` operationId).
+	ListPayoutSkipsWithResponse(ctx context.Context, payoutRunID PayoutRunIDPath, params *ListPayoutSkipsParams, reqEditors ...RequestEditorFn) (*ListPayoutSkipsResult, error)
+
+	// ListPayoutsWithResponse List payouts
+	//
+	// Lists payouts, newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payouts (the `ListPayouts` operationId).
+	ListPayoutsWithResponse(ctx context.Context, params *ListPayoutsParams, reqEditors ...RequestEditorFn) (*ListPayoutsResult, error)
+
+	// GetPayoutWithResponse Read a payout
+	//
+	// Answers a payout.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payouts/{payout_id} (the `GetPayout` operationId).
+	GetPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, reqEditors ...RequestEditorFn) (*GetPayoutResult, error)
+
+	// ApprovePayoutWithResponse Approve a payout
+	//
+	// A draft is approved. Any other state is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/approve (the `ApprovePayout` operationId).
+	ApprovePayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *ApprovePayoutParams, reqEditors ...RequestEditorFn) (*ApprovePayoutResult, error)
+
+	// CancelPayoutWithBodyWithResponse Cancel a payout
+	//
+	// Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/cancel (the `CancelPayout` operationId).
+	CancelPayoutWithBodyWithResponse(ctx context.Context, payoutID PayoutIDPath, params *CancelPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelPayoutResult, error)
+
+	// CancelPayoutWithResponse Cancel a payout
+	//
+	// Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/cancel (the `CancelPayout` operationId).
+	CancelPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *CancelPayoutParams, body CancelPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelPayoutResult, error)
+
+	// ListPayoutItemsWithResponse List what a payout pays
+	//
+	// Lists the rewards of a payout, oldest first, with what is paid for each and what of it was set off against a debt.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/payouts/{payout_id}/items (the `ListPayoutItems` operationId).
+	ListPayoutItemsWithResponse(ctx context.Context, payoutID PayoutIDPath, params *ListPayoutItemsParams, reqEditors ...RequestEditorFn) (*ListPayoutItemsResult, error)
+
+	// MarkPayoutFailedWithBodyWithResponse Mark a payout as failed
+	//
+	// The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/mark-failed (the `MarkPayoutFailed` operationId).
+	MarkPayoutFailedWithBodyWithResponse(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutFailedParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MarkPayoutFailedResult, error)
+
+	// MarkPayoutFailedWithResponse Mark a payout as failed
+	//
+	// The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/mark-failed (the `MarkPayoutFailed` operationId).
+	MarkPayoutFailedWithResponse(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutFailedParams, body MarkPayoutFailedJSONRequestBody, reqEditors ...RequestEditorFn) (*MarkPayoutFailedResult, error)
+
+	// MarkPayoutPaidWithBodyWithResponse Mark a payout as paid
+	//
+	// The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/mark-paid (the `MarkPayoutPaid` operationId).
+	MarkPayoutPaidWithBodyWithResponse(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutPaidParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MarkPayoutPaidResult, error)
+
+	// MarkPayoutPaidWithResponse Mark a payout as paid
+	//
+	// The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/mark-paid (the `MarkPayoutPaid` operationId).
+	MarkPayoutPaidWithResponse(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutPaidParams, body MarkPayoutPaidJSONRequestBody, reqEditors ...RequestEditorFn) (*MarkPayoutPaidResult, error)
+
+	// RetryPayoutWithResponse Retry a payout
+	//
+	// A failed or returned payout is a draft again, with a new attempt.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/retry (the `RetryPayout` operationId).
+	RetryPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *RetryPayoutParams, reqEditors ...RequestEditorFn) (*RetryPayoutResult, error)
+
+	// ReturnPayoutWithBodyWithResponse Record that a payout came back
+	//
+	// The money of a paid payout came back, to be paid again: its rewards are reserved again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/return (the `ReturnPayout` operationId).
+	ReturnPayoutWithBodyWithResponse(ctx context.Context, payoutID PayoutIDPath, params *ReturnPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReturnPayoutResult, error)
+
+	// ReturnPayoutWithResponse Record that a payout came back
+	//
+	// The money of a paid payout came back, to be paid again: its rewards are reserved again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/return (the `ReturnPayout` operationId).
+	ReturnPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *ReturnPayoutParams, body ReturnPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*ReturnPayoutResult, error)
+
+	// SubmitPayoutWithResponse Submit a payout
+	//
+	// Hands an approved payout to the provider; its `provider_key` is fixed by that, for the provider to recognise a repetition. A payout whose participant owes by now, or may not be paid any more, is cancelled instead: look at the state of the answer.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/payouts/{payout_id}/submit (the `SubmitPayout` operationId).
+	SubmitPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *SubmitPayoutParams, reqEditors ...RequestEditorFn) (*SubmitPayoutResult, error)
 
 	// ListProgramsWithResponse List programs
 	//
@@ -22901,6 +25638,116 @@ func (r ListDownlineResult) StatusCode() int {
 	return 0
 }
 
+// GetPayoutTotalsResult200Headers the declared response headers of an HTTP 200 response for GetPayoutTotals
+type GetPayoutTotalsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetPayoutTotalsResult400Headers the declared response headers of an HTTP 400 response for GetPayoutTotals
+type GetPayoutTotalsResult400Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutTotalsResult401Headers the declared response headers of an HTTP 401 response for GetPayoutTotals
+type GetPayoutTotalsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetPayoutTotalsResult403Headers the declared response headers of an HTTP 403 response for GetPayoutTotals
+type GetPayoutTotalsResult403Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutTotalsResult404Headers the declared response headers of an HTTP 404 response for GetPayoutTotals
+type GetPayoutTotalsResult404Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutTotalsResult422Headers the declared response headers of an HTTP 422 response for GetPayoutTotals
+type GetPayoutTotalsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// GetPayoutTotalsResult429Headers the declared response headers of an HTTP 429 response for GetPayoutTotals
+type GetPayoutTotalsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetPayoutTotalsResult500Headers the declared response headers of an HTTP 500 response for GetPayoutTotals
+type GetPayoutTotalsResult500Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutTotalsResult503Headers the declared response headers of an HTTP 503 response for GetPayoutTotals
+type GetPayoutTotalsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetPayoutTotalsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutTotals
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetPayoutTotalsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetPayoutTotalsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetPayoutTotalsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetPayoutTotalsResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetPayoutTotalsResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetPayoutTotalsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPayoutTotalsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetPayoutTotalsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetPayoutTotalsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPayoutTotalsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPayoutTotalsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ReinstateParticipantResult200Headers the declared response headers of an HTTP 200 response for ReinstateParticipant
 type ReinstateParticipantResult200Headers struct {
 	ETag               string
@@ -23617,6 +26464,2349 @@ func (r GetUplineResult) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetUplineResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListPayoutPoliciesResult200Headers the declared response headers of an HTTP 200 response for ListPayoutPolicies
+type ListPayoutPoliciesResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListPayoutPoliciesResult400Headers the declared response headers of an HTTP 400 response for ListPayoutPolicies
+type ListPayoutPoliciesResult400Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutPoliciesResult401Headers the declared response headers of an HTTP 401 response for ListPayoutPolicies
+type ListPayoutPoliciesResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListPayoutPoliciesResult403Headers the declared response headers of an HTTP 403 response for ListPayoutPolicies
+type ListPayoutPoliciesResult403Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutPoliciesResult422Headers the declared response headers of an HTTP 422 response for ListPayoutPolicies
+type ListPayoutPoliciesResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListPayoutPoliciesResult429Headers the declared response headers of an HTTP 429 response for ListPayoutPolicies
+type ListPayoutPoliciesResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListPayoutPoliciesResult500Headers the declared response headers of an HTTP 500 response for ListPayoutPolicies
+type ListPayoutPoliciesResult500Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutPoliciesResult503Headers the declared response headers of an HTTP 503 response for ListPayoutPolicies
+type ListPayoutPoliciesResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListPayoutPoliciesResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutPolicyPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListPayoutPoliciesResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListPayoutPoliciesResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListPayoutPoliciesResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListPayoutPoliciesResult403Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListPayoutPoliciesResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPayoutPoliciesResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListPayoutPoliciesResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListPayoutPoliciesResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPayoutPoliciesResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPayoutPoliciesResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetPayoutPolicyResult200Headers the declared response headers of an HTTP 200 response for GetPayoutPolicy
+type GetPayoutPolicyResult200Headers struct {
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetPayoutPolicyResult400Headers the declared response headers of an HTTP 400 response for GetPayoutPolicy
+type GetPayoutPolicyResult400Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutPolicyResult401Headers the declared response headers of an HTTP 401 response for GetPayoutPolicy
+type GetPayoutPolicyResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetPayoutPolicyResult403Headers the declared response headers of an HTTP 403 response for GetPayoutPolicy
+type GetPayoutPolicyResult403Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutPolicyResult404Headers the declared response headers of an HTTP 404 response for GetPayoutPolicy
+type GetPayoutPolicyResult404Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutPolicyResult422Headers the declared response headers of an HTTP 422 response for GetPayoutPolicy
+type GetPayoutPolicyResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// GetPayoutPolicyResult429Headers the declared response headers of an HTTP 429 response for GetPayoutPolicy
+type GetPayoutPolicyResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetPayoutPolicyResult500Headers the declared response headers of an HTTP 500 response for GetPayoutPolicy
+type GetPayoutPolicyResult500Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutPolicyResult503Headers the declared response headers of an HTTP 503 response for GetPayoutPolicy
+type GetPayoutPolicyResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetPayoutPolicyResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutPolicy
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetPayoutPolicyResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetPayoutPolicyResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetPayoutPolicyResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetPayoutPolicyResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetPayoutPolicyResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetPayoutPolicyResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPayoutPolicyResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetPayoutPolicyResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetPayoutPolicyResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPayoutPolicyResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPayoutPolicyResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// SetPayoutPolicyResult200Headers the declared response headers of an HTTP 200 response for SetPayoutPolicy
+type SetPayoutPolicyResult200Headers struct {
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// SetPayoutPolicyResult201Headers the declared response headers of an HTTP 201 response for SetPayoutPolicy
+type SetPayoutPolicyResult201Headers struct {
+	ETag            string
+	Location        string
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// SetPayoutPolicyResult400Headers the declared response headers of an HTTP 400 response for SetPayoutPolicy
+type SetPayoutPolicyResult400Headers struct {
+	XRequestID *string
+}
+
+// SetPayoutPolicyResult401Headers the declared response headers of an HTTP 401 response for SetPayoutPolicy
+type SetPayoutPolicyResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// SetPayoutPolicyResult403Headers the declared response headers of an HTTP 403 response for SetPayoutPolicy
+type SetPayoutPolicyResult403Headers struct {
+	XRequestID *string
+}
+
+// SetPayoutPolicyResult404Headers the declared response headers of an HTTP 404 response for SetPayoutPolicy
+type SetPayoutPolicyResult404Headers struct {
+	XRequestID *string
+}
+
+// SetPayoutPolicyResult409Headers the declared response headers of an HTTP 409 response for SetPayoutPolicy
+type SetPayoutPolicyResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// SetPayoutPolicyResult413Headers the declared response headers of an HTTP 413 response for SetPayoutPolicy
+type SetPayoutPolicyResult413Headers struct {
+	XRequestID *string
+}
+
+// SetPayoutPolicyResult415Headers the declared response headers of an HTTP 415 response for SetPayoutPolicy
+type SetPayoutPolicyResult415Headers struct {
+	XRequestID *string
+}
+
+// SetPayoutPolicyResult422Headers the declared response headers of an HTTP 422 response for SetPayoutPolicy
+type SetPayoutPolicyResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// SetPayoutPolicyResult429Headers the declared response headers of an HTTP 429 response for SetPayoutPolicy
+type SetPayoutPolicyResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// SetPayoutPolicyResult500Headers the declared response headers of an HTTP 500 response for SetPayoutPolicy
+type SetPayoutPolicyResult500Headers struct {
+	XRequestID *string
+}
+
+// SetPayoutPolicyResult503Headers the declared response headers of an HTTP 503 response for SetPayoutPolicy
+type SetPayoutPolicyResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type SetPayoutPolicyResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SavedPayoutPolicy
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *SavedPayoutPolicy
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SetPayoutPolicyResult200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *SetPayoutPolicyResult201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *SetPayoutPolicyResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SetPayoutPolicyResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *SetPayoutPolicyResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *SetPayoutPolicyResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *SetPayoutPolicyResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *SetPayoutPolicyResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *SetPayoutPolicyResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *SetPayoutPolicyResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SetPayoutPolicyResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *SetPayoutPolicyResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SetPayoutPolicyResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r SetPayoutPolicyResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetPayoutPolicyResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListPayoutRunsResult200Headers the declared response headers of an HTTP 200 response for ListPayoutRuns
+type ListPayoutRunsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListPayoutRunsResult400Headers the declared response headers of an HTTP 400 response for ListPayoutRuns
+type ListPayoutRunsResult400Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutRunsResult401Headers the declared response headers of an HTTP 401 response for ListPayoutRuns
+type ListPayoutRunsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListPayoutRunsResult403Headers the declared response headers of an HTTP 403 response for ListPayoutRuns
+type ListPayoutRunsResult403Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutRunsResult422Headers the declared response headers of an HTTP 422 response for ListPayoutRuns
+type ListPayoutRunsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListPayoutRunsResult429Headers the declared response headers of an HTTP 429 response for ListPayoutRuns
+type ListPayoutRunsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListPayoutRunsResult500Headers the declared response headers of an HTTP 500 response for ListPayoutRuns
+type ListPayoutRunsResult500Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutRunsResult503Headers the declared response headers of an HTTP 503 response for ListPayoutRuns
+type ListPayoutRunsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListPayoutRunsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutRunPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListPayoutRunsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListPayoutRunsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListPayoutRunsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListPayoutRunsResult403Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListPayoutRunsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPayoutRunsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListPayoutRunsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListPayoutRunsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPayoutRunsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPayoutRunsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// CreatePayoutRunResult200Headers the declared response headers of an HTTP 200 response for CreatePayoutRun
+type CreatePayoutRunResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// CreatePayoutRunResult201Headers the declared response headers of an HTTP 201 response for CreatePayoutRun
+type CreatePayoutRunResult201Headers struct {
+	IdempotentReplayed *string
+	Location           string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// CreatePayoutRunResult400Headers the declared response headers of an HTTP 400 response for CreatePayoutRun
+type CreatePayoutRunResult400Headers struct {
+	XRequestID *string
+}
+
+// CreatePayoutRunResult401Headers the declared response headers of an HTTP 401 response for CreatePayoutRun
+type CreatePayoutRunResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// CreatePayoutRunResult403Headers the declared response headers of an HTTP 403 response for CreatePayoutRun
+type CreatePayoutRunResult403Headers struct {
+	XRequestID *string
+}
+
+// CreatePayoutRunResult409Headers the declared response headers of an HTTP 409 response for CreatePayoutRun
+type CreatePayoutRunResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// CreatePayoutRunResult413Headers the declared response headers of an HTTP 413 response for CreatePayoutRun
+type CreatePayoutRunResult413Headers struct {
+	XRequestID *string
+}
+
+// CreatePayoutRunResult415Headers the declared response headers of an HTTP 415 response for CreatePayoutRun
+type CreatePayoutRunResult415Headers struct {
+	XRequestID *string
+}
+
+// CreatePayoutRunResult422Headers the declared response headers of an HTTP 422 response for CreatePayoutRun
+type CreatePayoutRunResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// CreatePayoutRunResult429Headers the declared response headers of an HTTP 429 response for CreatePayoutRun
+type CreatePayoutRunResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// CreatePayoutRunResult500Headers the declared response headers of an HTTP 500 response for CreatePayoutRun
+type CreatePayoutRunResult500Headers struct {
+	XRequestID *string
+}
+
+// CreatePayoutRunResult503Headers the declared response headers of an HTTP 503 response for CreatePayoutRun
+type CreatePayoutRunResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type CreatePayoutRunResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutRunOutcome
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *PayoutRunOutcome
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreatePayoutRunResult200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreatePayoutRunResult201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreatePayoutRunResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreatePayoutRunResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CreatePayoutRunResult403Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CreatePayoutRunResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreatePayoutRunResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreatePayoutRunResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreatePayoutRunResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreatePayoutRunResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreatePayoutRunResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreatePayoutRunResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CreatePayoutRunResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreatePayoutRunResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetPayoutRunResult200Headers the declared response headers of an HTTP 200 response for GetPayoutRun
+type GetPayoutRunResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetPayoutRunResult400Headers the declared response headers of an HTTP 400 response for GetPayoutRun
+type GetPayoutRunResult400Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutRunResult401Headers the declared response headers of an HTTP 401 response for GetPayoutRun
+type GetPayoutRunResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetPayoutRunResult403Headers the declared response headers of an HTTP 403 response for GetPayoutRun
+type GetPayoutRunResult403Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutRunResult404Headers the declared response headers of an HTTP 404 response for GetPayoutRun
+type GetPayoutRunResult404Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutRunResult422Headers the declared response headers of an HTTP 422 response for GetPayoutRun
+type GetPayoutRunResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// GetPayoutRunResult429Headers the declared response headers of an HTTP 429 response for GetPayoutRun
+type GetPayoutRunResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetPayoutRunResult500Headers the declared response headers of an HTTP 500 response for GetPayoutRun
+type GetPayoutRunResult500Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutRunResult503Headers the declared response headers of an HTTP 503 response for GetPayoutRun
+type GetPayoutRunResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetPayoutRunResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutRun
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetPayoutRunResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetPayoutRunResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetPayoutRunResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetPayoutRunResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetPayoutRunResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetPayoutRunResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPayoutRunResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetPayoutRunResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetPayoutRunResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPayoutRunResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPayoutRunResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ApprovePayoutRunResult200Headers the declared response headers of an HTTP 200 response for ApprovePayoutRun
+type ApprovePayoutRunResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// ApprovePayoutRunResult400Headers the declared response headers of an HTTP 400 response for ApprovePayoutRun
+type ApprovePayoutRunResult400Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutRunResult401Headers the declared response headers of an HTTP 401 response for ApprovePayoutRun
+type ApprovePayoutRunResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ApprovePayoutRunResult403Headers the declared response headers of an HTTP 403 response for ApprovePayoutRun
+type ApprovePayoutRunResult403Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutRunResult404Headers the declared response headers of an HTTP 404 response for ApprovePayoutRun
+type ApprovePayoutRunResult404Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutRunResult409Headers the declared response headers of an HTTP 409 response for ApprovePayoutRun
+type ApprovePayoutRunResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// ApprovePayoutRunResult413Headers the declared response headers of an HTTP 413 response for ApprovePayoutRun
+type ApprovePayoutRunResult413Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutRunResult422Headers the declared response headers of an HTTP 422 response for ApprovePayoutRun
+type ApprovePayoutRunResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ApprovePayoutRunResult429Headers the declared response headers of an HTTP 429 response for ApprovePayoutRun
+type ApprovePayoutRunResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ApprovePayoutRunResult500Headers the declared response headers of an HTTP 500 response for ApprovePayoutRun
+type ApprovePayoutRunResult500Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutRunResult503Headers the declared response headers of an HTTP 503 response for ApprovePayoutRun
+type ApprovePayoutRunResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ApprovePayoutRunResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutRun
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ApprovePayoutRunResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ApprovePayoutRunResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ApprovePayoutRunResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ApprovePayoutRunResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ApprovePayoutRunResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ApprovePayoutRunResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ApprovePayoutRunResult413Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ApprovePayoutRunResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ApprovePayoutRunResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ApprovePayoutRunResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ApprovePayoutRunResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ApprovePayoutRunResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApprovePayoutRunResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ExportPayoutRunResult200Headers the declared response headers of an HTTP 200 response for ExportPayoutRun
+type ExportPayoutRunResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ExportPayoutRunResult400Headers the declared response headers of an HTTP 400 response for ExportPayoutRun
+type ExportPayoutRunResult400Headers struct {
+	XRequestID *string
+}
+
+// ExportPayoutRunResult401Headers the declared response headers of an HTTP 401 response for ExportPayoutRun
+type ExportPayoutRunResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ExportPayoutRunResult403Headers the declared response headers of an HTTP 403 response for ExportPayoutRun
+type ExportPayoutRunResult403Headers struct {
+	XRequestID *string
+}
+
+// ExportPayoutRunResult404Headers the declared response headers of an HTTP 404 response for ExportPayoutRun
+type ExportPayoutRunResult404Headers struct {
+	XRequestID *string
+}
+
+// ExportPayoutRunResult422Headers the declared response headers of an HTTP 422 response for ExportPayoutRun
+type ExportPayoutRunResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ExportPayoutRunResult429Headers the declared response headers of an HTTP 429 response for ExportPayoutRun
+type ExportPayoutRunResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ExportPayoutRunResult500Headers the declared response headers of an HTTP 500 response for ExportPayoutRun
+type ExportPayoutRunResult500Headers struct {
+	XRequestID *string
+}
+
+// ExportPayoutRunResult503Headers the declared response headers of an HTTP 503 response for ExportPayoutRun
+type ExportPayoutRunResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ExportPayoutRunResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ExportPayoutRunResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ExportPayoutRunResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ExportPayoutRunResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ExportPayoutRunResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ExportPayoutRunResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ExportPayoutRunResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ExportPayoutRunResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ExportPayoutRunResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ExportPayoutRunResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportPayoutRunResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportPayoutRunResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListPayoutSkipsResult200Headers the declared response headers of an HTTP 200 response for ListPayoutSkips
+type ListPayoutSkipsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListPayoutSkipsResult400Headers the declared response headers of an HTTP 400 response for ListPayoutSkips
+type ListPayoutSkipsResult400Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutSkipsResult401Headers the declared response headers of an HTTP 401 response for ListPayoutSkips
+type ListPayoutSkipsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListPayoutSkipsResult403Headers the declared response headers of an HTTP 403 response for ListPayoutSkips
+type ListPayoutSkipsResult403Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutSkipsResult404Headers the declared response headers of an HTTP 404 response for ListPayoutSkips
+type ListPayoutSkipsResult404Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutSkipsResult422Headers the declared response headers of an HTTP 422 response for ListPayoutSkips
+type ListPayoutSkipsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListPayoutSkipsResult429Headers the declared response headers of an HTTP 429 response for ListPayoutSkips
+type ListPayoutSkipsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListPayoutSkipsResult500Headers the declared response headers of an HTTP 500 response for ListPayoutSkips
+type ListPayoutSkipsResult500Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutSkipsResult503Headers the declared response headers of an HTTP 503 response for ListPayoutSkips
+type ListPayoutSkipsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListPayoutSkipsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutSkipPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListPayoutSkipsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListPayoutSkipsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListPayoutSkipsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListPayoutSkipsResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListPayoutSkipsResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListPayoutSkipsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPayoutSkipsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListPayoutSkipsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListPayoutSkipsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPayoutSkipsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPayoutSkipsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListPayoutsResult200Headers the declared response headers of an HTTP 200 response for ListPayouts
+type ListPayoutsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListPayoutsResult400Headers the declared response headers of an HTTP 400 response for ListPayouts
+type ListPayoutsResult400Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutsResult401Headers the declared response headers of an HTTP 401 response for ListPayouts
+type ListPayoutsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListPayoutsResult403Headers the declared response headers of an HTTP 403 response for ListPayouts
+type ListPayoutsResult403Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutsResult422Headers the declared response headers of an HTTP 422 response for ListPayouts
+type ListPayoutsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListPayoutsResult429Headers the declared response headers of an HTTP 429 response for ListPayouts
+type ListPayoutsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListPayoutsResult500Headers the declared response headers of an HTTP 500 response for ListPayouts
+type ListPayoutsResult500Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutsResult503Headers the declared response headers of an HTTP 503 response for ListPayouts
+type ListPayoutsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListPayoutsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListPayoutsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListPayoutsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListPayoutsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListPayoutsResult403Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListPayoutsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPayoutsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListPayoutsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListPayoutsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPayoutsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPayoutsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetPayoutResult200Headers the declared response headers of an HTTP 200 response for GetPayout
+type GetPayoutResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetPayoutResult400Headers the declared response headers of an HTTP 400 response for GetPayout
+type GetPayoutResult400Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutResult401Headers the declared response headers of an HTTP 401 response for GetPayout
+type GetPayoutResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetPayoutResult403Headers the declared response headers of an HTTP 403 response for GetPayout
+type GetPayoutResult403Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutResult404Headers the declared response headers of an HTTP 404 response for GetPayout
+type GetPayoutResult404Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutResult422Headers the declared response headers of an HTTP 422 response for GetPayout
+type GetPayoutResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// GetPayoutResult429Headers the declared response headers of an HTTP 429 response for GetPayout
+type GetPayoutResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetPayoutResult500Headers the declared response headers of an HTTP 500 response for GetPayout
+type GetPayoutResult500Headers struct {
+	XRequestID *string
+}
+
+// GetPayoutResult503Headers the declared response headers of an HTTP 503 response for GetPayout
+type GetPayoutResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetPayoutResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Payout
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetPayoutResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetPayoutResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetPayoutResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetPayoutResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetPayoutResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetPayoutResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPayoutResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetPayoutResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetPayoutResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPayoutResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPayoutResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ApprovePayoutResult200Headers the declared response headers of an HTTP 200 response for ApprovePayout
+type ApprovePayoutResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// ApprovePayoutResult400Headers the declared response headers of an HTTP 400 response for ApprovePayout
+type ApprovePayoutResult400Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutResult401Headers the declared response headers of an HTTP 401 response for ApprovePayout
+type ApprovePayoutResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ApprovePayoutResult403Headers the declared response headers of an HTTP 403 response for ApprovePayout
+type ApprovePayoutResult403Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutResult404Headers the declared response headers of an HTTP 404 response for ApprovePayout
+type ApprovePayoutResult404Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutResult409Headers the declared response headers of an HTTP 409 response for ApprovePayout
+type ApprovePayoutResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// ApprovePayoutResult413Headers the declared response headers of an HTTP 413 response for ApprovePayout
+type ApprovePayoutResult413Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutResult422Headers the declared response headers of an HTTP 422 response for ApprovePayout
+type ApprovePayoutResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ApprovePayoutResult429Headers the declared response headers of an HTTP 429 response for ApprovePayout
+type ApprovePayoutResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ApprovePayoutResult500Headers the declared response headers of an HTTP 500 response for ApprovePayout
+type ApprovePayoutResult500Headers struct {
+	XRequestID *string
+}
+
+// ApprovePayoutResult503Headers the declared response headers of an HTTP 503 response for ApprovePayout
+type ApprovePayoutResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ApprovePayoutResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Payout
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ApprovePayoutResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ApprovePayoutResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ApprovePayoutResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ApprovePayoutResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ApprovePayoutResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ApprovePayoutResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ApprovePayoutResult413Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ApprovePayoutResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ApprovePayoutResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ApprovePayoutResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ApprovePayoutResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ApprovePayoutResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApprovePayoutResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// CancelPayoutResult200Headers the declared response headers of an HTTP 200 response for CancelPayout
+type CancelPayoutResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// CancelPayoutResult400Headers the declared response headers of an HTTP 400 response for CancelPayout
+type CancelPayoutResult400Headers struct {
+	XRequestID *string
+}
+
+// CancelPayoutResult401Headers the declared response headers of an HTTP 401 response for CancelPayout
+type CancelPayoutResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// CancelPayoutResult403Headers the declared response headers of an HTTP 403 response for CancelPayout
+type CancelPayoutResult403Headers struct {
+	XRequestID *string
+}
+
+// CancelPayoutResult404Headers the declared response headers of an HTTP 404 response for CancelPayout
+type CancelPayoutResult404Headers struct {
+	XRequestID *string
+}
+
+// CancelPayoutResult409Headers the declared response headers of an HTTP 409 response for CancelPayout
+type CancelPayoutResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// CancelPayoutResult413Headers the declared response headers of an HTTP 413 response for CancelPayout
+type CancelPayoutResult413Headers struct {
+	XRequestID *string
+}
+
+// CancelPayoutResult415Headers the declared response headers of an HTTP 415 response for CancelPayout
+type CancelPayoutResult415Headers struct {
+	XRequestID *string
+}
+
+// CancelPayoutResult422Headers the declared response headers of an HTTP 422 response for CancelPayout
+type CancelPayoutResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// CancelPayoutResult429Headers the declared response headers of an HTTP 429 response for CancelPayout
+type CancelPayoutResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// CancelPayoutResult500Headers the declared response headers of an HTTP 500 response for CancelPayout
+type CancelPayoutResult500Headers struct {
+	XRequestID *string
+}
+
+// CancelPayoutResult503Headers the declared response headers of an HTTP 503 response for CancelPayout
+type CancelPayoutResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type CancelPayoutResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Payout
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CancelPayoutResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CancelPayoutResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CancelPayoutResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CancelPayoutResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CancelPayoutResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CancelPayoutResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CancelPayoutResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CancelPayoutResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CancelPayoutResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CancelPayoutResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CancelPayoutResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CancelPayoutResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelPayoutResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelPayoutResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListPayoutItemsResult200Headers the declared response headers of an HTTP 200 response for ListPayoutItems
+type ListPayoutItemsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListPayoutItemsResult400Headers the declared response headers of an HTTP 400 response for ListPayoutItems
+type ListPayoutItemsResult400Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutItemsResult401Headers the declared response headers of an HTTP 401 response for ListPayoutItems
+type ListPayoutItemsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListPayoutItemsResult403Headers the declared response headers of an HTTP 403 response for ListPayoutItems
+type ListPayoutItemsResult403Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutItemsResult404Headers the declared response headers of an HTTP 404 response for ListPayoutItems
+type ListPayoutItemsResult404Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutItemsResult422Headers the declared response headers of an HTTP 422 response for ListPayoutItems
+type ListPayoutItemsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListPayoutItemsResult429Headers the declared response headers of an HTTP 429 response for ListPayoutItems
+type ListPayoutItemsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListPayoutItemsResult500Headers the declared response headers of an HTTP 500 response for ListPayoutItems
+type ListPayoutItemsResult500Headers struct {
+	XRequestID *string
+}
+
+// ListPayoutItemsResult503Headers the declared response headers of an HTTP 503 response for ListPayoutItems
+type ListPayoutItemsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListPayoutItemsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PayoutItemPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListPayoutItemsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListPayoutItemsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListPayoutItemsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListPayoutItemsResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListPayoutItemsResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListPayoutItemsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListPayoutItemsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListPayoutItemsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListPayoutItemsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPayoutItemsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPayoutItemsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// MarkPayoutFailedResult200Headers the declared response headers of an HTTP 200 response for MarkPayoutFailed
+type MarkPayoutFailedResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// MarkPayoutFailedResult400Headers the declared response headers of an HTTP 400 response for MarkPayoutFailed
+type MarkPayoutFailedResult400Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutFailedResult401Headers the declared response headers of an HTTP 401 response for MarkPayoutFailed
+type MarkPayoutFailedResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// MarkPayoutFailedResult403Headers the declared response headers of an HTTP 403 response for MarkPayoutFailed
+type MarkPayoutFailedResult403Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutFailedResult404Headers the declared response headers of an HTTP 404 response for MarkPayoutFailed
+type MarkPayoutFailedResult404Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutFailedResult409Headers the declared response headers of an HTTP 409 response for MarkPayoutFailed
+type MarkPayoutFailedResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// MarkPayoutFailedResult413Headers the declared response headers of an HTTP 413 response for MarkPayoutFailed
+type MarkPayoutFailedResult413Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutFailedResult415Headers the declared response headers of an HTTP 415 response for MarkPayoutFailed
+type MarkPayoutFailedResult415Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutFailedResult422Headers the declared response headers of an HTTP 422 response for MarkPayoutFailed
+type MarkPayoutFailedResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// MarkPayoutFailedResult429Headers the declared response headers of an HTTP 429 response for MarkPayoutFailed
+type MarkPayoutFailedResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// MarkPayoutFailedResult500Headers the declared response headers of an HTTP 500 response for MarkPayoutFailed
+type MarkPayoutFailedResult500Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutFailedResult503Headers the declared response headers of an HTTP 503 response for MarkPayoutFailed
+type MarkPayoutFailedResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type MarkPayoutFailedResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Payout
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *MarkPayoutFailedResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *MarkPayoutFailedResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *MarkPayoutFailedResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *MarkPayoutFailedResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *MarkPayoutFailedResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *MarkPayoutFailedResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *MarkPayoutFailedResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *MarkPayoutFailedResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *MarkPayoutFailedResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *MarkPayoutFailedResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *MarkPayoutFailedResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *MarkPayoutFailedResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r MarkPayoutFailedResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MarkPayoutFailedResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// MarkPayoutPaidResult200Headers the declared response headers of an HTTP 200 response for MarkPayoutPaid
+type MarkPayoutPaidResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// MarkPayoutPaidResult400Headers the declared response headers of an HTTP 400 response for MarkPayoutPaid
+type MarkPayoutPaidResult400Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutPaidResult401Headers the declared response headers of an HTTP 401 response for MarkPayoutPaid
+type MarkPayoutPaidResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// MarkPayoutPaidResult403Headers the declared response headers of an HTTP 403 response for MarkPayoutPaid
+type MarkPayoutPaidResult403Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutPaidResult404Headers the declared response headers of an HTTP 404 response for MarkPayoutPaid
+type MarkPayoutPaidResult404Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutPaidResult409Headers the declared response headers of an HTTP 409 response for MarkPayoutPaid
+type MarkPayoutPaidResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// MarkPayoutPaidResult413Headers the declared response headers of an HTTP 413 response for MarkPayoutPaid
+type MarkPayoutPaidResult413Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutPaidResult415Headers the declared response headers of an HTTP 415 response for MarkPayoutPaid
+type MarkPayoutPaidResult415Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutPaidResult422Headers the declared response headers of an HTTP 422 response for MarkPayoutPaid
+type MarkPayoutPaidResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// MarkPayoutPaidResult429Headers the declared response headers of an HTTP 429 response for MarkPayoutPaid
+type MarkPayoutPaidResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// MarkPayoutPaidResult500Headers the declared response headers of an HTTP 500 response for MarkPayoutPaid
+type MarkPayoutPaidResult500Headers struct {
+	XRequestID *string
+}
+
+// MarkPayoutPaidResult503Headers the declared response headers of an HTTP 503 response for MarkPayoutPaid
+type MarkPayoutPaidResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type MarkPayoutPaidResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Payout
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *MarkPayoutPaidResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *MarkPayoutPaidResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *MarkPayoutPaidResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *MarkPayoutPaidResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *MarkPayoutPaidResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *MarkPayoutPaidResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *MarkPayoutPaidResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *MarkPayoutPaidResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *MarkPayoutPaidResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *MarkPayoutPaidResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *MarkPayoutPaidResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *MarkPayoutPaidResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r MarkPayoutPaidResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MarkPayoutPaidResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// RetryPayoutResult200Headers the declared response headers of an HTTP 200 response for RetryPayout
+type RetryPayoutResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// RetryPayoutResult400Headers the declared response headers of an HTTP 400 response for RetryPayout
+type RetryPayoutResult400Headers struct {
+	XRequestID *string
+}
+
+// RetryPayoutResult401Headers the declared response headers of an HTTP 401 response for RetryPayout
+type RetryPayoutResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// RetryPayoutResult403Headers the declared response headers of an HTTP 403 response for RetryPayout
+type RetryPayoutResult403Headers struct {
+	XRequestID *string
+}
+
+// RetryPayoutResult404Headers the declared response headers of an HTTP 404 response for RetryPayout
+type RetryPayoutResult404Headers struct {
+	XRequestID *string
+}
+
+// RetryPayoutResult409Headers the declared response headers of an HTTP 409 response for RetryPayout
+type RetryPayoutResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// RetryPayoutResult413Headers the declared response headers of an HTTP 413 response for RetryPayout
+type RetryPayoutResult413Headers struct {
+	XRequestID *string
+}
+
+// RetryPayoutResult422Headers the declared response headers of an HTTP 422 response for RetryPayout
+type RetryPayoutResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// RetryPayoutResult429Headers the declared response headers of an HTTP 429 response for RetryPayout
+type RetryPayoutResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// RetryPayoutResult500Headers the declared response headers of an HTTP 500 response for RetryPayout
+type RetryPayoutResult500Headers struct {
+	XRequestID *string
+}
+
+// RetryPayoutResult503Headers the declared response headers of an HTTP 503 response for RetryPayout
+type RetryPayoutResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type RetryPayoutResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Payout
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RetryPayoutResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *RetryPayoutResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RetryPayoutResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *RetryPayoutResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *RetryPayoutResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *RetryPayoutResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *RetryPayoutResult413Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *RetryPayoutResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RetryPayoutResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *RetryPayoutResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RetryPayoutResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryPayoutResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryPayoutResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ReturnPayoutResult200Headers the declared response headers of an HTTP 200 response for ReturnPayout
+type ReturnPayoutResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// ReturnPayoutResult400Headers the declared response headers of an HTTP 400 response for ReturnPayout
+type ReturnPayoutResult400Headers struct {
+	XRequestID *string
+}
+
+// ReturnPayoutResult401Headers the declared response headers of an HTTP 401 response for ReturnPayout
+type ReturnPayoutResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ReturnPayoutResult403Headers the declared response headers of an HTTP 403 response for ReturnPayout
+type ReturnPayoutResult403Headers struct {
+	XRequestID *string
+}
+
+// ReturnPayoutResult404Headers the declared response headers of an HTTP 404 response for ReturnPayout
+type ReturnPayoutResult404Headers struct {
+	XRequestID *string
+}
+
+// ReturnPayoutResult409Headers the declared response headers of an HTTP 409 response for ReturnPayout
+type ReturnPayoutResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// ReturnPayoutResult413Headers the declared response headers of an HTTP 413 response for ReturnPayout
+type ReturnPayoutResult413Headers struct {
+	XRequestID *string
+}
+
+// ReturnPayoutResult415Headers the declared response headers of an HTTP 415 response for ReturnPayout
+type ReturnPayoutResult415Headers struct {
+	XRequestID *string
+}
+
+// ReturnPayoutResult422Headers the declared response headers of an HTTP 422 response for ReturnPayout
+type ReturnPayoutResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ReturnPayoutResult429Headers the declared response headers of an HTTP 429 response for ReturnPayout
+type ReturnPayoutResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ReturnPayoutResult500Headers the declared response headers of an HTTP 500 response for ReturnPayout
+type ReturnPayoutResult500Headers struct {
+	XRequestID *string
+}
+
+// ReturnPayoutResult503Headers the declared response headers of an HTTP 503 response for ReturnPayout
+type ReturnPayoutResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ReturnPayoutResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Payout
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReturnPayoutResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ReturnPayoutResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReturnPayoutResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ReturnPayoutResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ReturnPayoutResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ReturnPayoutResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ReturnPayoutResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *ReturnPayoutResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ReturnPayoutResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ReturnPayoutResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ReturnPayoutResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReturnPayoutResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ReturnPayoutResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReturnPayoutResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// SubmitPayoutResult200Headers the declared response headers of an HTTP 200 response for SubmitPayout
+type SubmitPayoutResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// SubmitPayoutResult400Headers the declared response headers of an HTTP 400 response for SubmitPayout
+type SubmitPayoutResult400Headers struct {
+	XRequestID *string
+}
+
+// SubmitPayoutResult401Headers the declared response headers of an HTTP 401 response for SubmitPayout
+type SubmitPayoutResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// SubmitPayoutResult403Headers the declared response headers of an HTTP 403 response for SubmitPayout
+type SubmitPayoutResult403Headers struct {
+	XRequestID *string
+}
+
+// SubmitPayoutResult404Headers the declared response headers of an HTTP 404 response for SubmitPayout
+type SubmitPayoutResult404Headers struct {
+	XRequestID *string
+}
+
+// SubmitPayoutResult409Headers the declared response headers of an HTTP 409 response for SubmitPayout
+type SubmitPayoutResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// SubmitPayoutResult413Headers the declared response headers of an HTTP 413 response for SubmitPayout
+type SubmitPayoutResult413Headers struct {
+	XRequestID *string
+}
+
+// SubmitPayoutResult422Headers the declared response headers of an HTTP 422 response for SubmitPayout
+type SubmitPayoutResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// SubmitPayoutResult429Headers the declared response headers of an HTTP 429 response for SubmitPayout
+type SubmitPayoutResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// SubmitPayoutResult500Headers the declared response headers of an HTTP 500 response for SubmitPayout
+type SubmitPayoutResult500Headers struct {
+	XRequestID *string
+}
+
+// SubmitPayoutResult503Headers the declared response headers of an HTTP 503 response for SubmitPayout
+type SubmitPayoutResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type SubmitPayoutResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Payout
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SubmitPayoutResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *SubmitPayoutResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *SubmitPayoutResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *SubmitPayoutResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *SubmitPayoutResult404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *SubmitPayoutResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *SubmitPayoutResult413Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *SubmitPayoutResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *SubmitPayoutResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *SubmitPayoutResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SubmitPayoutResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r SubmitPayoutResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SubmitPayoutResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -29951,6 +35141,21 @@ func (c *ClientWithResponses) ListDownlineWithResponse(ctx context.Context, part
 	return ParseListDownlineResult(rsp)
 }
 
+// GetPayoutTotalsWithResponse Read what was paid in a year
+//
+// Answers what was paid to the participant in a calendar year in UTC, per currency, and whether tax data is on file.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/participants/{participant_id}/payout-totals (the `GetPayoutTotals` operationId).
+func (c *ClientWithResponses) GetPayoutTotalsWithResponse(ctx context.Context, participantID ParticipantIDPath, params *GetPayoutTotalsParams, reqEditors ...RequestEditorFn) (*GetPayoutTotalsResult, error) {
+	rsp, err := c.GetPayoutTotals(ctx, participantID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPayoutTotalsResult(rsp)
+}
+
 // ReinstateParticipantWithBodyWithResponse Reinstate a participant
 //
 // A suspended or banned participant becomes active again. What a ban took is not given back. Any other state is `state_not_allowed`.
@@ -30069,6 +35274,381 @@ func (c *ClientWithResponses) GetUplineWithResponse(ctx context.Context, partici
 		return nil, err
 	}
 	return ParseGetUplineResult(rsp)
+}
+
+// ListPayoutPoliciesWithResponse List payout policies
+//
+// Lists the policies of the workspace, by currency.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payout-policies (the `ListPayoutPolicies` operationId).
+func (c *ClientWithResponses) ListPayoutPoliciesWithResponse(ctx context.Context, params *ListPayoutPoliciesParams, reqEditors ...RequestEditorFn) (*ListPayoutPoliciesResult, error) {
+	rsp, err := c.ListPayoutPolicies(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPayoutPoliciesResult(rsp)
+}
+
+// GetPayoutPolicyWithResponse Read a payout policy
+//
+// Answers the policy of a currency.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payout-policies/{currency} (the `GetPayoutPolicy` operationId).
+func (c *ClientWithResponses) GetPayoutPolicyWithResponse(ctx context.Context, currency CurrencyPath, reqEditors ...RequestEditorFn) (*GetPayoutPolicyResult, error) {
+	rsp, err := c.GetPayoutPolicy(ctx, currency, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPayoutPolicyResult(rsp)
+}
+
+// SetPayoutPolicyWithBodyWithResponse Set a payout policy
+//
+// Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/payout-policies/{currency} (the `SetPayoutPolicy` operationId).
+func (c *ClientWithResponses) SetPayoutPolicyWithBodyWithResponse(ctx context.Context, currency CurrencyPath, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetPayoutPolicyResult, error) {
+	rsp, err := c.SetPayoutPolicyWithBody(ctx, currency, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetPayoutPolicyResult(rsp)
+}
+
+// SetPayoutPolicyWithResponse Set a payout policy
+//
+// Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/payout-policies/{currency} (the `SetPayoutPolicy` operationId).
+func (c *ClientWithResponses) SetPayoutPolicyWithResponse(ctx context.Context, currency CurrencyPath, body SetPayoutPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*SetPayoutPolicyResult, error) {
+	rsp, err := c.SetPayoutPolicy(ctx, currency, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetPayoutPolicyResult(rsp)
+}
+
+// ListPayoutRunsWithResponse List payout runs
+//
+// Lists payout runs, newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payout-runs (the `ListPayoutRuns` operationId).
+func (c *ClientWithResponses) ListPayoutRunsWithResponse(ctx context.Context, params *ListPayoutRunsParams, reqEditors ...RequestEditorFn) (*ListPayoutRunsResult, error) {
+	rsp, err := c.ListPayoutRuns(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPayoutRunsResult(rsp)
+}
+
+// CreatePayoutRunWithBodyWithResponse Pay what is available
+//
+// Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payout-runs (the `CreatePayoutRun` operationId).
+func (c *ClientWithResponses) CreatePayoutRunWithBodyWithResponse(ctx context.Context, params *CreatePayoutRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreatePayoutRunResult, error) {
+	rsp, err := c.CreatePayoutRunWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePayoutRunResult(rsp)
+}
+
+// CreatePayoutRunWithResponse Pay what is available
+//
+// Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payout-runs (the `CreatePayoutRun` operationId).
+func (c *ClientWithResponses) CreatePayoutRunWithResponse(ctx context.Context, params *CreatePayoutRunParams, body CreatePayoutRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePayoutRunResult, error) {
+	rsp, err := c.CreatePayoutRun(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreatePayoutRunResult(rsp)
+}
+
+// GetPayoutRunWithResponse Read a payout run
+//
+// Answers a run and the totals of its payouts, by state.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payout-runs/{payout_run_id} (the `GetPayoutRun` operationId).
+func (c *ClientWithResponses) GetPayoutRunWithResponse(ctx context.Context, payoutRunID PayoutRunIDPath, reqEditors ...RequestEditorFn) (*GetPayoutRunResult, error) {
+	rsp, err := c.GetPayoutRun(ctx, payoutRunID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPayoutRunResult(rsp)
+}
+
+// ApprovePayoutRunWithResponse Approve a payout run
+//
+// Approves every payout of the run that is a draft. While the run is `preparing` it is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payout-runs/{payout_run_id}/approve (the `ApprovePayoutRun` operationId).
+func (c *ClientWithResponses) ApprovePayoutRunWithResponse(ctx context.Context, payoutRunID PayoutRunIDPath, params *ApprovePayoutRunParams, reqEditors ...RequestEditorFn) (*ApprovePayoutRunResult, error) {
+	rsp, err := c.ApprovePayoutRun(ctx, payoutRunID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApprovePayoutRunResult(rsp)
+}
+
+// ExportPayoutRunWithResponse Export a payout run
+//
+// The payouts of the run as CSV (RFC 4180, UTF-8), cancelled ones left out. Amounts are decimals of the currency. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payout-runs/{payout_run_id}/export (the `ExportPayoutRun` operationId).
+func (c *ClientWithResponses) ExportPayoutRunWithResponse(ctx context.Context, payoutRunID PayoutRunIDPath, reqEditors ...RequestEditorFn) (*ExportPayoutRunResult, error) {
+	rsp, err := c.ExportPayoutRun(ctx, payoutRunID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportPayoutRunResult(rsp)
+}
+
+// ListPayoutSkipsWithResponse List whom a run passed by
+//
+// Lists the participants that the run did not pay, with the reason and the balance that is carried forward.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payout-runs/{payout_run_id}/skips (the `ListPayoutSkips` operationId).
+func (c *ClientWithResponses) ListPayoutSkipsWithResponse(ctx context.Context, payoutRunID PayoutRunIDPath, params *ListPayoutSkipsParams, reqEditors ...RequestEditorFn) (*ListPayoutSkipsResult, error) {
+	rsp, err := c.ListPayoutSkips(ctx, payoutRunID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPayoutSkipsResult(rsp)
+}
+
+// ListPayoutsWithResponse List payouts
+//
+// Lists payouts, newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payouts (the `ListPayouts` operationId).
+func (c *ClientWithResponses) ListPayoutsWithResponse(ctx context.Context, params *ListPayoutsParams, reqEditors ...RequestEditorFn) (*ListPayoutsResult, error) {
+	rsp, err := c.ListPayouts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPayoutsResult(rsp)
+}
+
+// GetPayoutWithResponse Read a payout
+//
+// Answers a payout.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payouts/{payout_id} (the `GetPayout` operationId).
+func (c *ClientWithResponses) GetPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, reqEditors ...RequestEditorFn) (*GetPayoutResult, error) {
+	rsp, err := c.GetPayout(ctx, payoutID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPayoutResult(rsp)
+}
+
+// ApprovePayoutWithResponse Approve a payout
+//
+// A draft is approved. Any other state is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/approve (the `ApprovePayout` operationId).
+func (c *ClientWithResponses) ApprovePayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *ApprovePayoutParams, reqEditors ...RequestEditorFn) (*ApprovePayoutResult, error) {
+	rsp, err := c.ApprovePayout(ctx, payoutID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApprovePayoutResult(rsp)
+}
+
+// CancelPayoutWithBodyWithResponse Cancel a payout
+//
+// Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/cancel (the `CancelPayout` operationId).
+func (c *ClientWithResponses) CancelPayoutWithBodyWithResponse(ctx context.Context, payoutID PayoutIDPath, params *CancelPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelPayoutResult, error) {
+	rsp, err := c.CancelPayoutWithBody(ctx, payoutID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelPayoutResult(rsp)
+}
+
+// CancelPayoutWithResponse Cancel a payout
+//
+// Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/cancel (the `CancelPayout` operationId).
+func (c *ClientWithResponses) CancelPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *CancelPayoutParams, body CancelPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelPayoutResult, error) {
+	rsp, err := c.CancelPayout(ctx, payoutID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelPayoutResult(rsp)
+}
+
+// ListPayoutItemsWithResponse List what a payout pays
+//
+// Lists the rewards of a payout, oldest first, with what is paid for each and what of it was set off against a debt.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/payouts/{payout_id}/items (the `ListPayoutItems` operationId).
+func (c *ClientWithResponses) ListPayoutItemsWithResponse(ctx context.Context, payoutID PayoutIDPath, params *ListPayoutItemsParams, reqEditors ...RequestEditorFn) (*ListPayoutItemsResult, error) {
+	rsp, err := c.ListPayoutItems(ctx, payoutID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPayoutItemsResult(rsp)
+}
+
+// MarkPayoutFailedWithBodyWithResponse Mark a payout as failed
+//
+// The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/mark-failed (the `MarkPayoutFailed` operationId).
+func (c *ClientWithResponses) MarkPayoutFailedWithBodyWithResponse(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutFailedParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MarkPayoutFailedResult, error) {
+	rsp, err := c.MarkPayoutFailedWithBody(ctx, payoutID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMarkPayoutFailedResult(rsp)
+}
+
+// MarkPayoutFailedWithResponse Mark a payout as failed
+//
+// The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/mark-failed (the `MarkPayoutFailed` operationId).
+func (c *ClientWithResponses) MarkPayoutFailedWithResponse(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutFailedParams, body MarkPayoutFailedJSONRequestBody, reqEditors ...RequestEditorFn) (*MarkPayoutFailedResult, error) {
+	rsp, err := c.MarkPayoutFailed(ctx, payoutID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMarkPayoutFailedResult(rsp)
+}
+
+// MarkPayoutPaidWithBodyWithResponse Mark a payout as paid
+//
+// The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/mark-paid (the `MarkPayoutPaid` operationId).
+func (c *ClientWithResponses) MarkPayoutPaidWithBodyWithResponse(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutPaidParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MarkPayoutPaidResult, error) {
+	rsp, err := c.MarkPayoutPaidWithBody(ctx, payoutID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMarkPayoutPaidResult(rsp)
+}
+
+// MarkPayoutPaidWithResponse Mark a payout as paid
+//
+// The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/mark-paid (the `MarkPayoutPaid` operationId).
+func (c *ClientWithResponses) MarkPayoutPaidWithResponse(ctx context.Context, payoutID PayoutIDPath, params *MarkPayoutPaidParams, body MarkPayoutPaidJSONRequestBody, reqEditors ...RequestEditorFn) (*MarkPayoutPaidResult, error) {
+	rsp, err := c.MarkPayoutPaid(ctx, payoutID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMarkPayoutPaidResult(rsp)
+}
+
+// RetryPayoutWithResponse Retry a payout
+//
+// A failed or returned payout is a draft again, with a new attempt.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/retry (the `RetryPayout` operationId).
+func (c *ClientWithResponses) RetryPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *RetryPayoutParams, reqEditors ...RequestEditorFn) (*RetryPayoutResult, error) {
+	rsp, err := c.RetryPayout(ctx, payoutID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryPayoutResult(rsp)
+}
+
+// ReturnPayoutWithBodyWithResponse Record that a payout came back
+//
+// The money of a paid payout came back, to be paid again: its rewards are reserved again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/return (the `ReturnPayout` operationId).
+func (c *ClientWithResponses) ReturnPayoutWithBodyWithResponse(ctx context.Context, payoutID PayoutIDPath, params *ReturnPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReturnPayoutResult, error) {
+	rsp, err := c.ReturnPayoutWithBody(ctx, payoutID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReturnPayoutResult(rsp)
+}
+
+// ReturnPayoutWithResponse Record that a payout came back
+//
+// The money of a paid payout came back, to be paid again: its rewards are reserved again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/return (the `ReturnPayout` operationId).
+func (c *ClientWithResponses) ReturnPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *ReturnPayoutParams, body ReturnPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*ReturnPayoutResult, error) {
+	rsp, err := c.ReturnPayout(ctx, payoutID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReturnPayoutResult(rsp)
+}
+
+// SubmitPayoutWithResponse Submit a payout
+//
+// Hands an approved payout to the provider; its `provider_key` is fixed by that, for the provider to recognise a repetition. A payout whose participant owes by now, or may not be paid any more, is cancelled instead: look at the state of the answer.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/payouts/{payout_id}/submit (the `SubmitPayout` operationId).
+func (c *ClientWithResponses) SubmitPayoutWithResponse(ctx context.Context, payoutID PayoutIDPath, params *SubmitPayoutParams, reqEditors ...RequestEditorFn) (*SubmitPayoutResult, error) {
+	rsp, err := c.SubmitPayout(ctx, payoutID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSubmitPayoutResult(rsp)
 }
 
 // ListProgramsWithResponse List programs
@@ -44354,6 +49934,237 @@ func ParseListDownlineResult(rsp *http.Response) (*ListDownlineResult, error) {
 	return response, nil
 }
 
+// ParseGetPayoutTotalsResult parses an HTTP response from a GetPayoutTotalsWithResponse call
+func ParseGetPayoutTotalsResult(rsp *http.Response) (*GetPayoutTotalsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPayoutTotalsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutTotals
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetPayoutTotalsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetPayoutTotalsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetPayoutTotalsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetPayoutTotalsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetPayoutTotalsResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetPayoutTotalsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPayoutTotalsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetPayoutTotalsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetPayoutTotalsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseReinstateParticipantResult parses an HTTP response from a ReinstateParticipantWithResponse call
 func ParseReinstateParticipantResult(rsp *http.Response) (*ReinstateParticipantResult, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -45878,6 +51689,5069 @@ func ParseGetUplineResult(rsp *http.Response) (*GetUplineResult, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetUplineResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPayoutPoliciesResult parses an HTTP response from a ListPayoutPoliciesWithResponse call
+func ParseListPayoutPoliciesResult(rsp *http.Response) (*ListPayoutPoliciesResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPayoutPoliciesResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutPolicyPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListPayoutPoliciesResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListPayoutPoliciesResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListPayoutPoliciesResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListPayoutPoliciesResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListPayoutPoliciesResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPayoutPoliciesResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListPayoutPoliciesResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListPayoutPoliciesResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPayoutPolicyResult parses an HTTP response from a GetPayoutPolicyWithResponse call
+func ParseGetPayoutPolicyResult(rsp *http.Response) (*GetPayoutPolicyResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPayoutPolicyResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutPolicy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetPayoutPolicyResult200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetPayoutPolicyResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetPayoutPolicyResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetPayoutPolicyResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetPayoutPolicyResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetPayoutPolicyResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPayoutPolicyResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetPayoutPolicyResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetPayoutPolicyResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSetPayoutPolicyResult parses an HTTP response from a SetPayoutPolicyWithResponse call
+func ParseSetPayoutPolicyResult(rsp *http.Response) (*SetPayoutPolicyResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetPayoutPolicyResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SavedPayoutPolicy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest SavedPayoutPolicy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SetPayoutPolicyResult200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers SetPayoutPolicyResult201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers SetPayoutPolicyResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers SetPayoutPolicyResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers SetPayoutPolicyResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers SetPayoutPolicyResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers SetPayoutPolicyResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers SetPayoutPolicyResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers SetPayoutPolicyResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers SetPayoutPolicyResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers SetPayoutPolicyResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers SetPayoutPolicyResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers SetPayoutPolicyResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPayoutRunsResult parses an HTTP response from a ListPayoutRunsWithResponse call
+func ParseListPayoutRunsResult(rsp *http.Response) (*ListPayoutRunsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPayoutRunsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutRunPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListPayoutRunsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListPayoutRunsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListPayoutRunsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListPayoutRunsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListPayoutRunsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPayoutRunsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListPayoutRunsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListPayoutRunsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreatePayoutRunResult parses an HTTP response from a CreatePayoutRunWithResponse call
+func ParseCreatePayoutRunResult(rsp *http.Response) (*CreatePayoutRunResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreatePayoutRunResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutRunOutcome
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest PayoutRunOutcome
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CreatePayoutRunResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers CreatePayoutRunResult201Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreatePayoutRunResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreatePayoutRunResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers CreatePayoutRunResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 409:
+		var headers CreatePayoutRunResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreatePayoutRunResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreatePayoutRunResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreatePayoutRunResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreatePayoutRunResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreatePayoutRunResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreatePayoutRunResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPayoutRunResult parses an HTTP response from a GetPayoutRunWithResponse call
+func ParseGetPayoutRunResult(rsp *http.Response) (*GetPayoutRunResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPayoutRunResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetPayoutRunResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetPayoutRunResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetPayoutRunResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetPayoutRunResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetPayoutRunResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetPayoutRunResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPayoutRunResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetPayoutRunResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetPayoutRunResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseApprovePayoutRunResult parses an HTTP response from a ApprovePayoutRunWithResponse call
+func ParseApprovePayoutRunResult(rsp *http.Response) (*ApprovePayoutRunResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApprovePayoutRunResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ApprovePayoutRunResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ApprovePayoutRunResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ApprovePayoutRunResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ApprovePayoutRunResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ApprovePayoutRunResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers ApprovePayoutRunResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers ApprovePayoutRunResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 422:
+		var headers ApprovePayoutRunResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ApprovePayoutRunResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ApprovePayoutRunResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ApprovePayoutRunResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseExportPayoutRunResult parses an HTTP response from a ExportPayoutRunWithResponse call
+func ParseExportPayoutRunResult(rsp *http.Response) (*ExportPayoutRunResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportPayoutRunResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ExportPayoutRunResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ExportPayoutRunResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ExportPayoutRunResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ExportPayoutRunResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ExportPayoutRunResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers ExportPayoutRunResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ExportPayoutRunResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ExportPayoutRunResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ExportPayoutRunResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPayoutSkipsResult parses an HTTP response from a ListPayoutSkipsWithResponse call
+func ParseListPayoutSkipsResult(rsp *http.Response) (*ListPayoutSkipsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPayoutSkipsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutSkipPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListPayoutSkipsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListPayoutSkipsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListPayoutSkipsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListPayoutSkipsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListPayoutSkipsResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListPayoutSkipsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPayoutSkipsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListPayoutSkipsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListPayoutSkipsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPayoutsResult parses an HTTP response from a ListPayoutsWithResponse call
+func ParseListPayoutsResult(rsp *http.Response) (*ListPayoutsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPayoutsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListPayoutsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListPayoutsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListPayoutsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListPayoutsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListPayoutsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPayoutsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListPayoutsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListPayoutsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPayoutResult parses an HTTP response from a GetPayoutWithResponse call
+func ParseGetPayoutResult(rsp *http.Response) (*GetPayoutResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPayoutResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Payout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetPayoutResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetPayoutResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetPayoutResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetPayoutResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetPayoutResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetPayoutResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPayoutResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetPayoutResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetPayoutResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseApprovePayoutResult parses an HTTP response from a ApprovePayoutWithResponse call
+func ParseApprovePayoutResult(rsp *http.Response) (*ApprovePayoutResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApprovePayoutResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Payout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ApprovePayoutResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ApprovePayoutResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ApprovePayoutResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ApprovePayoutResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ApprovePayoutResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers ApprovePayoutResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers ApprovePayoutResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 422:
+		var headers ApprovePayoutResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ApprovePayoutResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ApprovePayoutResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ApprovePayoutResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCancelPayoutResult parses an HTTP response from a CancelPayoutWithResponse call
+func ParseCancelPayoutResult(rsp *http.Response) (*CancelPayoutResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelPayoutResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Payout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CancelPayoutResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers CancelPayoutResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CancelPayoutResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers CancelPayoutResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers CancelPayoutResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers CancelPayoutResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CancelPayoutResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CancelPayoutResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CancelPayoutResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers CancelPayoutResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CancelPayoutResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CancelPayoutResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListPayoutItemsResult parses an HTTP response from a ListPayoutItemsWithResponse call
+func ParseListPayoutItemsResult(rsp *http.Response) (*ListPayoutItemsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPayoutItemsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PayoutItemPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListPayoutItemsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListPayoutItemsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListPayoutItemsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListPayoutItemsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListPayoutItemsResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListPayoutItemsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListPayoutItemsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListPayoutItemsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListPayoutItemsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseMarkPayoutFailedResult parses an HTTP response from a MarkPayoutFailedWithResponse call
+func ParseMarkPayoutFailedResult(rsp *http.Response) (*MarkPayoutFailedResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MarkPayoutFailedResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Payout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers MarkPayoutFailedResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers MarkPayoutFailedResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers MarkPayoutFailedResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers MarkPayoutFailedResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers MarkPayoutFailedResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers MarkPayoutFailedResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers MarkPayoutFailedResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers MarkPayoutFailedResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers MarkPayoutFailedResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers MarkPayoutFailedResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers MarkPayoutFailedResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers MarkPayoutFailedResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseMarkPayoutPaidResult parses an HTTP response from a MarkPayoutPaidWithResponse call
+func ParseMarkPayoutPaidResult(rsp *http.Response) (*MarkPayoutPaidResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MarkPayoutPaidResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Payout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers MarkPayoutPaidResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers MarkPayoutPaidResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers MarkPayoutPaidResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers MarkPayoutPaidResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers MarkPayoutPaidResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers MarkPayoutPaidResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers MarkPayoutPaidResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers MarkPayoutPaidResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers MarkPayoutPaidResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers MarkPayoutPaidResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers MarkPayoutPaidResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers MarkPayoutPaidResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRetryPayoutResult parses an HTTP response from a RetryPayoutWithResponse call
+func ParseRetryPayoutResult(rsp *http.Response) (*RetryPayoutResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryPayoutResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Payout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RetryPayoutResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers RetryPayoutResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RetryPayoutResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers RetryPayoutResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers RetryPayoutResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers RetryPayoutResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers RetryPayoutResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 422:
+		var headers RetryPayoutResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers RetryPayoutResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers RetryPayoutResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers RetryPayoutResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReturnPayoutResult parses an HTTP response from a ReturnPayoutWithResponse call
+func ParseReturnPayoutResult(rsp *http.Response) (*ReturnPayoutResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReturnPayoutResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Payout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReturnPayoutResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ReturnPayoutResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ReturnPayoutResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ReturnPayoutResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ReturnPayoutResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers ReturnPayoutResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers ReturnPayoutResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers ReturnPayoutResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers ReturnPayoutResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ReturnPayoutResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ReturnPayoutResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReturnPayoutResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSubmitPayoutResult parses an HTTP response from a SubmitPayoutWithResponse call
+func ParseSubmitPayoutResult(rsp *http.Response) (*SubmitPayoutResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SubmitPayoutResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Payout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SubmitPayoutResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers SubmitPayoutResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers SubmitPayoutResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers SubmitPayoutResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers SubmitPayoutResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers SubmitPayoutResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers SubmitPayoutResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 422:
+		var headers SubmitPayoutResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers SubmitPayoutResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers SubmitPayoutResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers SubmitPayoutResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {

@@ -218,7 +218,7 @@ func (q *Queries) GetCodeForUpdate(ctx context.Context, db DBTX, arg GetCodeForU
 }
 
 const getCodeInProgram = `-- name: GetCodeInProgram :one
-SELECT codes.workspace_id, codes.id, codes.program_id, codes.participant_id, codes.value, codes.folded_value, codes.state, codes.disabled_reason, codes.max_uses, codes.uses, codes.starts_at, codes.expires_at, codes.timeline, codes.version, codes.created_at, participants.workspace_id, participants.id, participants.external_id, participants.display_name, participants.email_hash, participants.customer_since, participants.state, participants.metadata, participants.version, participants.created_at, participants.group_name, participants.group_timeline, programs.workspace_id, programs.id, programs.name, programs.currency, programs.state, programs.landing_url, programs.allowed_hosts, programs.honor_pending_seconds, programs.time_zone, programs.current_version_id, programs.timeline, programs.ended_at, programs.version, programs.created_at
+SELECT codes.workspace_id, codes.id, codes.program_id, codes.participant_id, codes.value, codes.folded_value, codes.state, codes.disabled_reason, codes.max_uses, codes.uses, codes.starts_at, codes.expires_at, codes.timeline, codes.version, codes.created_at, participants.workspace_id, participants.id, participants.external_id, participants.display_name, participants.email_hash, participants.customer_since, participants.state, participants.metadata, participants.version, participants.created_at, participants.group_name, participants.group_timeline, participants.tax_data_recorded_at, programs.workspace_id, programs.id, programs.name, programs.currency, programs.state, programs.landing_url, programs.allowed_hosts, programs.honor_pending_seconds, programs.time_zone, programs.current_version_id, programs.timeline, programs.ended_at, programs.version, programs.created_at
 FROM codes
 JOIN participants ON participants.workspace_id = codes.workspace_id AND participants.id = codes.participant_id
 JOIN programs ON programs.workspace_id = codes.workspace_id AND programs.id = codes.program_id
@@ -268,6 +268,7 @@ func (q *Queries) GetCodeInProgram(ctx context.Context, db DBTX, arg GetCodeInPr
 		&i.Participant.CreatedAt,
 		&i.Participant.GroupName,
 		&i.Participant.GroupTimeline,
+		&i.Participant.TaxDataRecordedAt,
 		&i.Program.WorkspaceID,
 		&i.Program.ID,
 		&i.Program.Name,
@@ -287,7 +288,7 @@ func (q *Queries) GetCodeInProgram(ctx context.Context, db DBTX, arg GetCodeInPr
 }
 
 const getTypedCode = `-- name: GetTypedCode :many
-SELECT codes.workspace_id, codes.id, codes.program_id, codes.participant_id, codes.value, codes.folded_value, codes.state, codes.disabled_reason, codes.max_uses, codes.uses, codes.starts_at, codes.expires_at, codes.timeline, codes.version, codes.created_at, participants.workspace_id, participants.id, participants.external_id, participants.display_name, participants.email_hash, participants.customer_since, participants.state, participants.metadata, participants.version, participants.created_at, participants.group_name, participants.group_timeline
+SELECT codes.workspace_id, codes.id, codes.program_id, codes.participant_id, codes.value, codes.folded_value, codes.state, codes.disabled_reason, codes.max_uses, codes.uses, codes.starts_at, codes.expires_at, codes.timeline, codes.version, codes.created_at, participants.workspace_id, participants.id, participants.external_id, participants.display_name, participants.email_hash, participants.customer_since, participants.state, participants.metadata, participants.version, participants.created_at, participants.group_name, participants.group_timeline, participants.tax_data_recorded_at
 FROM codes
 JOIN participants ON participants.workspace_id = codes.workspace_id AND participants.id = codes.participant_id
 WHERE codes.workspace_id = $1 AND codes.folded_value = $2
@@ -342,6 +343,7 @@ func (q *Queries) GetTypedCode(ctx context.Context, db DBTX, arg GetTypedCodePar
 			&i.Participant.CreatedAt,
 			&i.Participant.GroupName,
 			&i.Participant.GroupTimeline,
+			&i.Participant.TaxDataRecordedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -462,7 +464,7 @@ func (q *Queries) ListCodesByParticipantForUpdate(ctx context.Context, db DBTX, 
 }
 
 const listTouchedCodes = `-- name: ListTouchedCodes :many
-SELECT codes.workspace_id, codes.id, codes.program_id, codes.participant_id, codes.value, codes.folded_value, codes.state, codes.disabled_reason, codes.max_uses, codes.uses, codes.starts_at, codes.expires_at, codes.timeline, codes.version, codes.created_at, participants.workspace_id, participants.id, participants.external_id, participants.display_name, participants.email_hash, participants.customer_since, participants.state, participants.metadata, participants.version, participants.created_at, participants.group_name, participants.group_timeline
+SELECT codes.workspace_id, codes.id, codes.program_id, codes.participant_id, codes.value, codes.folded_value, codes.state, codes.disabled_reason, codes.max_uses, codes.uses, codes.starts_at, codes.expires_at, codes.timeline, codes.version, codes.created_at, participants.workspace_id, participants.id, participants.external_id, participants.display_name, participants.email_hash, participants.customer_since, participants.state, participants.metadata, participants.version, participants.created_at, participants.group_name, participants.group_timeline, participants.tax_data_recorded_at
 FROM codes
 JOIN participants ON participants.workspace_id = codes.workspace_id AND participants.id = codes.participant_id
 WHERE codes.workspace_id = $1
@@ -536,6 +538,7 @@ func (q *Queries) ListTouchedCodes(ctx context.Context, db DBTX, arg ListTouched
 			&i.Participant.CreatedAt,
 			&i.Participant.GroupName,
 			&i.Participant.GroupTimeline,
+			&i.Participant.TaxDataRecordedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/grapevine-referrals/grapevine/internal/rules/payable"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 )
@@ -244,7 +245,84 @@ type Participant struct {
 	CreatedAt     time.Time
 	GroupName     *string
 	// Every group the participant has been in, oldest first: [{"at", "group"}], without group for none. Rewards go by the group at the time of their fact.
-	GroupTimeline state.Groups
+	GroupTimeline     state.Groups
+	TaxDataRecordedAt *time.Time
+}
+
+// One row is the payment of one participant in a run.
+type Payout struct {
+	WorkspaceID   uuid.UUID
+	ID            uuid.UUID
+	RunID         uuid.UUID
+	ParticipantID uuid.UUID
+	Currency      string
+	Amount        int64
+	// What of the rewards went against a debt, below zero when what was set off earlier was given back.
+	OffsetAmount      int64
+	State             state.Payout
+	Live              bool
+	Provider          payable.Provider
+	Attempt           int64
+	ProviderKey       *string
+	ProviderReference *string
+	Note              *string
+	// When background work does something about it next: submits it, or sends it to the provider. Null when nothing is due.
+	DueAt     *time.Time
+	Tries     int32
+	PaidAt    *time.Time
+	Version   int64
+	CreatedAt time.Time
+}
+
+// One row is what a payout pays for one reward. It is live as long as its payout is not cancelled, which the foreign key holds.
+type PayoutItem struct {
+	WorkspaceID  uuid.UUID
+	PayoutID     uuid.UUID
+	RewardID     uuid.UUID
+	Amount       int64
+	OffsetAmount int64
+	Live         bool
+}
+
+// One row is how the workspace pays in one currency.
+type PayoutPolicy struct {
+	WorkspaceID    uuid.UUID
+	ID             uuid.UUID
+	Currency       string
+	MinimumAmount  int64
+	Approval       payable.Approval
+	ApprovalAmount *int64
+	Provider       payable.Provider
+	WebhookURL     *string
+	WebhookSecret  []byte
+	TaxThreshold   *int64
+	FourEyes       bool
+	Version        int64
+	CreatedAt      time.Time
+}
+
+// One row is a batch of payouts in one currency.
+type PayoutRun struct {
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	PolicyID    uuid.UUID
+	Currency    string
+	State       state.PayoutRun
+	Note        *string
+	CreatedBy   uuid.UUID
+	// How far a run that is being prepared has come: participants are taken in the order of their ids.
+	AfterParticipantID uuid.UUID
+	Skipped            int64
+	CreatedAt          time.Time
+}
+
+// One row is a participant that a run passed by, and what is carried forward.
+type PayoutSkip struct {
+	WorkspaceID   uuid.UUID
+	RunID         uuid.UUID
+	ParticipantID uuid.UUID
+	Reason        payable.Skip
+	Balance       int64
 }
 
 // One row is an offer with a life: its rules are in program_versions.

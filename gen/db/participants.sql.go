@@ -16,25 +16,28 @@ import (
 
 const createParticipant = `-- name: CreateParticipant :execrows
 INSERT INTO participants (
-    workspace_id, id, external_id, display_name, email_hash, customer_since, group_name, group_timeline, state, metadata, version, created_at
+    workspace_id, id, external_id, display_name, email_hash, customer_since, group_name, group_timeline, tax_data_recorded_at, state,
+    metadata, version, created_at
 ) VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, 1,
-    $10
+    $1, $2, $3, $4, $5, $6, $7, $8, $9,
+    'active', $10, 1,
+    $11
 )
 ON CONFLICT (workspace_id, external_id) DO NOTHING
 `
 
 type CreateParticipantParams struct {
-	WorkspaceID   uuid.UUID
-	ID            uuid.UUID
-	ExternalID    string
-	DisplayName   *string
-	EmailHash     []byte
-	CustomerSince *time.Time
-	GroupName     *string
-	GroupTimeline state.Groups
-	Metadata      json.RawMessage
-	CreatedAt     time.Time
+	WorkspaceID       uuid.UUID
+	ID                uuid.UUID
+	ExternalID        string
+	DisplayName       *string
+	EmailHash         []byte
+	CustomerSince     *time.Time
+	GroupName         *string
+	GroupTimeline     state.Groups
+	TaxDataRecordedAt *time.Time
+	Metadata          json.RawMessage
+	CreatedAt         time.Time
 }
 
 func (q *Queries) CreateParticipant(ctx context.Context, db DBTX, arg CreateParticipantParams) (int64, error) {
@@ -47,6 +50,7 @@ func (q *Queries) CreateParticipant(ctx context.Context, db DBTX, arg CreatePart
 		arg.CustomerSince,
 		arg.GroupName,
 		arg.GroupTimeline,
+		arg.TaxDataRecordedAt,
 		arg.Metadata,
 		arg.CreatedAt,
 	)
@@ -102,7 +106,7 @@ func (q *Queries) EnsureParticipant(ctx context.Context, db DBTX, arg EnsurePart
 }
 
 const getParticipant = `-- name: GetParticipant :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline, tax_data_recorded_at FROM participants WHERE workspace_id = $1 AND id = $2
 `
 
 type GetParticipantParams struct {
@@ -126,12 +130,13 @@ func (q *Queries) GetParticipant(ctx context.Context, db DBTX, arg GetParticipan
 		&i.CreatedAt,
 		&i.GroupName,
 		&i.GroupTimeline,
+		&i.TaxDataRecordedAt,
 	)
 	return i, err
 }
 
 const getParticipantByExternalID = `-- name: GetParticipantByExternalID :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND external_id = $2
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline, tax_data_recorded_at FROM participants WHERE workspace_id = $1 AND external_id = $2
 `
 
 type GetParticipantByExternalIDParams struct {
@@ -155,12 +160,13 @@ func (q *Queries) GetParticipantByExternalID(ctx context.Context, db DBTX, arg G
 		&i.CreatedAt,
 		&i.GroupName,
 		&i.GroupTimeline,
+		&i.TaxDataRecordedAt,
 	)
 	return i, err
 }
 
 const getParticipantByExternalIDForKeyShare = `-- name: GetParticipantByExternalIDForKeyShare :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND external_id = $2 FOR KEY SHARE
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline, tax_data_recorded_at FROM participants WHERE workspace_id = $1 AND external_id = $2 FOR KEY SHARE
 `
 
 type GetParticipantByExternalIDForKeyShareParams struct {
@@ -184,12 +190,13 @@ func (q *Queries) GetParticipantByExternalIDForKeyShare(ctx context.Context, db 
 		&i.CreatedAt,
 		&i.GroupName,
 		&i.GroupTimeline,
+		&i.TaxDataRecordedAt,
 	)
 	return i, err
 }
 
 const getParticipantByExternalIDForUpdate = `-- name: GetParticipantByExternalIDForUpdate :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND external_id = $2 FOR UPDATE
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline, tax_data_recorded_at FROM participants WHERE workspace_id = $1 AND external_id = $2 FOR UPDATE
 `
 
 type GetParticipantByExternalIDForUpdateParams struct {
@@ -213,12 +220,13 @@ func (q *Queries) GetParticipantByExternalIDForUpdate(ctx context.Context, db DB
 		&i.CreatedAt,
 		&i.GroupName,
 		&i.GroupTimeline,
+		&i.TaxDataRecordedAt,
 	)
 	return i, err
 }
 
 const getParticipantForKeyShare = `-- name: GetParticipantForKeyShare :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline, tax_data_recorded_at FROM participants WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE
 `
 
 type GetParticipantForKeyShareParams struct {
@@ -242,12 +250,13 @@ func (q *Queries) GetParticipantForKeyShare(ctx context.Context, db DBTX, arg Ge
 		&i.CreatedAt,
 		&i.GroupName,
 		&i.GroupTimeline,
+		&i.TaxDataRecordedAt,
 	)
 	return i, err
 }
 
 const getParticipantForUpdate = `-- name: GetParticipantForUpdate :one
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants WHERE workspace_id = $1 AND id = $2 FOR UPDATE
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline, tax_data_recorded_at FROM participants WHERE workspace_id = $1 AND id = $2 FOR UPDATE
 `
 
 type GetParticipantForUpdateParams struct {
@@ -271,6 +280,7 @@ func (q *Queries) GetParticipantForUpdate(ctx context.Context, db DBTX, arg GetP
 		&i.CreatedAt,
 		&i.GroupName,
 		&i.GroupTimeline,
+		&i.TaxDataRecordedAt,
 	)
 	return i, err
 }
@@ -310,7 +320,7 @@ func (q *Queries) ListGroupTimelines(ctx context.Context, db DBTX, arg ListGroup
 }
 
 const listParticipants = `-- name: ListParticipants :many
-SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline FROM participants
+SELECT workspace_id, id, external_id, display_name, email_hash, customer_since, state, metadata, version, created_at, group_name, group_timeline, tax_data_recorded_at FROM participants
 WHERE workspace_id = $1
     AND ($2::text IS NULL OR external_id = $2)
     AND ($3::text IS NULL OR group_name = $3)
@@ -358,6 +368,7 @@ func (q *Queries) ListParticipants(ctx context.Context, db DBTX, arg ListPartici
 			&i.CreatedAt,
 			&i.GroupName,
 			&i.GroupTimeline,
+			&i.TaxDataRecordedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -399,23 +410,25 @@ SET
     display_name = $1,
     email_hash = $2,
     customer_since = $3,
-    metadata = $4,
-    group_name = $5,
-    group_timeline = $6,
+    tax_data_recorded_at = $4,
+    metadata = $5,
+    group_name = $6,
+    group_timeline = $7,
     version = version + 1
-WHERE workspace_id = $7 AND id = $8 AND version = $9
+WHERE workspace_id = $8 AND id = $9 AND version = $10
 `
 
 type UpdateParticipantParams struct {
-	DisplayName   *string
-	EmailHash     []byte
-	CustomerSince *time.Time
-	Metadata      json.RawMessage
-	GroupName     *string
-	GroupTimeline state.Groups
-	WorkspaceID   uuid.UUID
-	ID            uuid.UUID
-	Version       int64
+	DisplayName       *string
+	EmailHash         []byte
+	CustomerSince     *time.Time
+	TaxDataRecordedAt *time.Time
+	Metadata          json.RawMessage
+	GroupName         *string
+	GroupTimeline     state.Groups
+	WorkspaceID       uuid.UUID
+	ID                uuid.UUID
+	Version           int64
 }
 
 func (q *Queries) UpdateParticipant(ctx context.Context, db DBTX, arg UpdateParticipantParams) error {
@@ -423,6 +436,7 @@ func (q *Queries) UpdateParticipant(ctx context.Context, db DBTX, arg UpdatePart
 		arg.DisplayName,
 		arg.EmailHash,
 		arg.CustomerSince,
+		arg.TaxDataRecordedAt,
 		arg.Metadata,
 		arg.GroupName,
 		arg.GroupTimeline,

@@ -169,6 +169,8 @@ SELECT (
         SELECT 1 FROM tier_periods
         WHERE tier_periods.workspace_id = $1 AND tier_periods.closed_at IS NULL AND tier_periods.close_at <= $2
     )
+    OR EXISTS (SELECT 1 FROM payouts WHERE payouts.workspace_id = $1 AND payouts.due_at <= $2)
+    OR EXISTS (SELECT 1 FROM payout_runs WHERE payout_runs.workspace_id = $1 AND payout_runs.state = 'preparing')
 )::boolean
 `
 
@@ -177,7 +179,7 @@ type HasDueWorkParams struct {
 	Now         time.Time
 }
 
-// Whether a reward, a referral or a period of tiers waits for a date of its own to be acted upon: a plain read, which locks nothing.
+// Whether a reward, a referral, a period of tiers or a payout waits for a date of its own to be acted upon: a plain read, which locks nothing.
 func (q *Queries) HasDueWork(ctx context.Context, db DBTX, arg HasDueWorkParams) (bool, error) {
 	row := db.QueryRow(ctx, hasDueWork, arg.WorkspaceID, arg.Now)
 	var column_1 bool

@@ -48,7 +48,9 @@ func (o *operation) has(in, name string) bool {
 }
 
 // writes says that a key with nothing but read scopes may not do it.
-func (o *operation) writes() bool { return strings.HasSuffix(o.scope, ":write") }
+func (o *operation) writes() bool {
+	return !strings.HasSuffix(o.scope, ":read") && strings.Contains(o.scope, ":")
+}
 
 // sets are the operations that a row can go over.
 var sets = map[string]func(o *operation) bool{

@@ -76,10 +76,26 @@ func (w *world) populate(p *party) {
 	t["redemption_name"] = "redemption-" + p.name
 	t["redemption"] = v.must(v.recipe("createCreditRedemption", map[string]any{"/external_id": t["redemption_name"]}), 201).text("id")
 	v.must(v.recipe("voidCreditRedemption", nil), 200)
+	v.must(v.recipeAt("setPayoutPolicy", "currency", "USD", ownPolicy), 201)
+	v.earn(50) // below the minimum
+	t["payout"] = v.make("payout")
+	t["payout_run"] = v.must(v.recipe("listPayoutRuns", nil), 200).text("data.0.id")
 	t["churn_name"] = "churn-" + p.name
 	v.must(v.recipe("recordChurn", map[string]any{"/external_id": t["churn_name"], "/referee_external_id": "nobody-" + p.name}), 202)
 	v.must(v.recipe("recordExchangeRate", nil), 201)
 	t["event"] = v.must(v.recipe("listEvents", nil), 200).text("data.0.id")
+}
+
+// ownPolicy lets the key that makes a run approve and submit its payouts.
+var ownPolicy = map[string]any{
+	"/approval": "manual", "/approval_amount": nil, "/provider": "manual", "/webhook_url": nil, "/rotate_webhook_secret": false,
+	"/tax_threshold": nil, "/four_eyes": false,
+}
+
+// earn gives somebody new money that can be paid.
+func (w *world) earn(amount int) {
+	who := w.must(w.recipe("createParticipant", nil), 201).text("external_id")
+	w.must(w.recipe("createManualReward", map[string]any{"/kind": "money", "/amount": amount, "/participant_external_id": who}), 201)
 }
 
 // makers make something fresh for an attack that uses it up, and give its id.
@@ -105,10 +121,23 @@ func makers() map[string]func(w *world) string {
 		"chargeback": func(w *world) string {
 			return w.must(w.recipe("reverseConversion", map[string]any{"/kind": "chargeback"}), 201).text("reversal.id")
 		},
-		"referral":    func(w *world) string { return w.must(w.recipe("createReferral", nil), 201).text("referral_id") },
-		"reward":      func(w *world) string { return w.must(w.recipe("createManualReward", nil), 201).text("id") },
-		"redemption":  func(w *world) string { return w.must(w.recipe("createCreditRedemption", nil), 201).text("id") },
-		"held_reward": func(w *world) string { return w.must(w.recipe("holdReward", nil), 200).text("id") },
+		"referral":   func(w *world) string { return w.must(w.recipe("createReferral", nil), 201).text("referral_id") },
+		"reward":     func(w *world) string { return w.must(w.recipe("createManualReward", nil), 201).text("id") },
+		"redemption": func(w *world) string { return w.must(w.recipe("createCreditRedemption", nil), 201).text("id") },
+		"payout_run": func(w *world) string {
+			w.earn(5000)
+			return w.must(w.recipe("createPayoutRun", nil), 201).text("run.id")
+		},
+		"payout": func(w *world) string {
+			r := w.recipe("listPayouts", nil)
+			r.query.Set("run_id", w.make("payout_run"))
+			return w.must(r, 200).text("data.0.id")
+		},
+		"approved_payout":  func(w *world) string { return w.must(w.recipe("approvePayout", nil), 200).text("id") },
+		"submitted_payout": func(w *world) string { return w.must(w.recipe("submitPayout", nil), 200).text("id") },
+		"paid_payout":      func(w *world) string { return w.must(w.recipe("markPayoutPaid", nil), 200).text("id") },
+		"failed_payout":    func(w *world) string { return w.must(w.recipe("markPayoutFailed", nil), 200).text("id") },
+		"held_reward":      func(w *world) string { return w.must(w.recipe("holdReward", nil), 200).text("id") },
 	}
 }
 

@@ -127,7 +127,7 @@ func alter(doc any) any {
 	if !ok {
 		return doc
 	}
-	for _, name := range []string{"name", "reason", "external_id", "now", "clicks", "items", "rules", "value", "visitor_id", "source"} {
+	for _, name := range []string{"name", "reason", "external_id", "now", "clicks", "items", "rules", "value", "visitor_id", "note", "provider_reference", "source"} {
 		switch v := object[name].(type) {
 		case string:
 			if name == "now" {

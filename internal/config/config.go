@@ -31,6 +31,8 @@ type Config struct {
 	AllowedOrigins []string       `env:"GRAPEVINE_ALLOWED_ORIGINS" doc:"origins of web pages, as https://shop.example with commas between, that may use publishable keys; without it no page of another origin may"`
 	OperatorToken  string         `env:"GRAPEVINE_OPERATOR_TOKEN" secret:"true" doc:"bearer token of at least 32 characters that may create workspaces; without it nobody may"`
 
+	AllowPrivateTargets bool `env:"GRAPEVINE_ALLOW_PRIVATE_TARGETS" doc:"post payouts to webhooks in private networks too, and by http; for tests and closed networks"`
+
 	MaxFactAge        time.Duration `env:"GRAPEVINE_MAX_FACT_AGE" default:"720h" min:"1h" doc:"how far back a fact may claim to have occurred; older ones are refused"`
 	RateLimit         int           `env:"GRAPEVINE_RATE_LIMIT" default:"1000" min:"1" doc:"requests per second and API key, on this instance"`
 	MaxBodyBytes      int           `env:"GRAPEVINE_MAX_BODY_BYTES" default:"1048576" min:"1024" doc:"largest request body"`

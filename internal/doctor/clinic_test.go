@@ -14,6 +14,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/dbtest"
 	"github.com/grapevine-referrals/grapevine/internal/engine"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/payable"
 	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 	"github.com/grapevine-referrals/grapevine/internal/store"
@@ -68,6 +69,7 @@ func newClinic(t *testing.T) *clinic {
 		t.Fatal(err)
 	}
 	c.handReward(t, "alice", 500)
+	c.payOut(t)
 	return c
 }
 
@@ -202,6 +204,29 @@ func (c *clinic) void(t *testing.T, of engine.Redemption) {
 	t.Helper()
 	c.in(t, func(ctx context.Context, tx *store.Tx) error {
 		_, err := c.engine.VoidRedemption(ctx, tx, c.scope, of.ID, "never sent")
+		return err
+	})
+}
+
+// payOut reserves all available money in a run of one payout, which is handed over.
+func (c *clinic) payOut(t *testing.T) {
+	t.Helper()
+	c.in(t, func(ctx context.Context, tx *store.Tx) error {
+		_, _, _, err := c.engine.SetPayoutPolicy(ctx, tx, c.scope, engine.NewPayoutPolicy{
+			Currency: "EUR", Approval: payable.Automatic, Provider: payable.ByHand,
+		})
+		return err
+	})
+	c.in(t, func(ctx context.Context, tx *store.Tx) error {
+		_, err := c.engine.CreatePayoutRun(ctx, tx, c.scope, engine.NewPayoutRun{Currency: "EUR", By: c.scope.Workspace})
+		return err
+	})
+	c.in(t, func(ctx context.Context, tx *store.Tx) error {
+		rows, err := db.New().ListPayouts(ctx, tx.DB(), db.ListPayoutsParams{WorkspaceID: c.scope.Workspace, PageLimit: 2})
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%d payouts, %v", len(rows), err)
+		}
+		_, err = c.engine.SubmitPayout(ctx, tx, c.scope, rows[0].ID)
 		return err
 	})
 }

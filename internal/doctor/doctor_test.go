@@ -70,7 +70,6 @@ var faults = map[string][]fault{
 		{`UPDATE rewards SET reversed = reversed + 1 WHERE reversed < granted`, "owed, its transfers hold"},
 		{`UPDATE rewards SET state = 'available' WHERE state = 'pending'`, "is available with"},
 		{`UPDATE rewards SET state = 'pending' WHERE state = 'available'`, "is pending with"},
-		{`UPDATE rewards SET state = 'reserved' WHERE state = 'available'`, "is reserved with"},
 		{`DELETE FROM ledger_transfers`, "its transfers hold 0"},
 	},
 	"balances_equal_rewards": {
@@ -83,6 +82,21 @@ var faults = map[string][]fault{
 		{`UPDATE credit_redemptions SET amount = amount + 1`, "its items of 400"},
 		{`UPDATE rewards SET redeemed = redeemed + 1 WHERE redeemed > 0`, "its redemptions took 400"},
 		{`DELETE FROM credit_redemption_voids`, "its redemptions took 1000"},
+	},
+	"payouts_equal_books": {
+		{`UPDATE payouts SET amount = amount + 1`, "its items make"},
+		{`UPDATE payout_items SET offset_amount = 1`, "its items make"},
+		{`DROP INDEX payout_items_reward_id_key;
+			INSERT INTO payout_runs SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid()))).* FROM payout_runs AS r;
+			INSERT INTO payouts SELECT (jsonb_populate_record(p, jsonb_build_object('id', gen_random_uuid(), 'run_id', r.id, 'provider_key', 'x'))).*
+				FROM payouts AS p JOIN payout_runs AS r ON r.id <> p.run_id;
+			INSERT INTO payout_items SELECT i.workspace_id, p.id, i.reward_id, i.amount, i.offset_amount, true FROM payout_items AS i JOIN payouts AS p ON p.id <> i.payout_id`,
+			"is in 2 live payouts"},
+		{`UPDATE payouts SET state = 'paid', paid_at = now()`, "is reserved, its payout is paid"},
+		{`UPDATE rewards SET state = 'available' WHERE state = 'reserved'`, "is available, its payout is submitted"},
+		{`UPDATE rewards SET state = 'reserved' WHERE state = 'available'`, "its payout is missing"},
+		{`DELETE FROM payout_items`, "its payout is missing"},
+		{`UPDATE payouts SET amount = amount - 1; UPDATE payout_items SET amount = amount - 1`, "its payouts say"},
 	},
 	"transfers_follow_rewards": {
 		{`UPDATE ledger_transfers SET reward_id = (SELECT id FROM rewards WHERE rule_key = 'manual') WHERE recipe = 'accrue'`, "its reward"},

@@ -161,12 +161,15 @@ func (b *ban) cancelManual(ctx context.Context) error {
 	return nil
 }
 
+// bannedNote is the note of what was cancelled with its owner's ban.
+const bannedNote = "banned"
+
 // forfeit cancels what is left of a reward of the participant that was neither paid nor redeemed. The note makes it final: no later fact brings it back.
 func (b *ban) forfeit(ctx context.Context, w *db.Reward) error {
 	if w.ParticipantID != b.id || !state.Rewards.Allows(w.State, state.RewardCancelled) {
 		return nil
 	}
-	old, note := *w, "banned"
+	old, note := *w, bannedNote
 	w.Note, w.Reason, w.Reversed = &note, reason.ReferrerIneligible, w.Granted-w.Redeemed
 	b.takeBack(w, left(old), w.Reason)
 	return b.moveReward(ctx, old, w)

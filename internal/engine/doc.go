@@ -9,4 +9,9 @@
 // A history is everything that is known of one referee in one program. Whatever arrives (a signup, a purchase, a refund, a
 // churn) is added to the history, and settle compares what the rules make of it with what is stored and records the
 // difference. That is the only way in which a referral, a conversion or a reward of a referral changes.
+//
+// A payout takes rewards as they are: it reserves what is available, and settling goes on beside it. What is taken back of a reserved or
+// paid reward leaves the payout as it is and lowers the available balance instead, below zero if need be; the next run sets that off.
+// The last look at it is when the payout is handed over: one whose owner owes by then is cancelled, so that nothing is paid that was
+// undone before. Locks are taken in the order policy, run, payout, rewards by ascending id, accounts.
 package engine

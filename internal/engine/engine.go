@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
+	"github.com/grapevine-referrals/grapevine/internal/payout"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/condition"
 )
@@ -21,6 +22,7 @@ type Engine struct {
 	random io.Reader
 
 	conditions condition.Cache
+	providers  *payout.Providers
 
 	mu        sync.RWMutex
 	documents map[uuid.UUID]rules.Document
@@ -31,7 +33,13 @@ func New(log *slog.Logger) *Engine {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{q: db.New(), log: log, random: rand.Reader, documents: map[uuid.UUID]rules.Document{}}
+	return &Engine{q: db.New(), log: log, random: rand.Reader, providers: payout.New(false), documents: map[uuid.UUID]rules.Document{}}
+}
+
+// PayThrough makes the engine hand payouts to these providers instead of those that reach public addresses only.
+func (e *Engine) PayThrough(p *payout.Providers) *Engine {
+	e.providers = p
+	return e
 }
 
 // Scope is on whose behalf and when an operation runs: one per transaction. Now is the workspace's clock, in UTC and whole

@@ -30,6 +30,7 @@ type ParticipantChanges struct {
 	DisplayName   Change[string]
 	CustomerSince Change[time.Time]
 	Group         Change[string] // never rules.DefaultGroup, which is nil
+	TaxData       *bool          // whether the integrator holds it; nil leaves it as it is
 	Metadata      json.RawMessage
 }
 
@@ -47,6 +48,12 @@ func (c ParticipantChanges) apply(s Scope, p *db.Participant) []string {
 	}
 	if group := c.Group.Value; c.Group.Set && deref(group) != deref(p.GroupName) {
 		changed, p.GroupName, p.GroupTimeline = append(changed, "group"), group, p.GroupTimeline.With(p.CreatedAt, s.Now, deref(group))
+	}
+	if on := c.TaxData; on != nil && *on != (p.TaxDataRecordedAt != nil) {
+		changed, p.TaxDataRecordedAt = append(changed, "tax_data"), nil
+		if *on {
+			p.TaxDataRecordedAt = &s.Now
+		}
 	}
 	if c.Metadata != nil && !sameMetadata(c.Metadata, p.Metadata) {
 		changed, p.Metadata = append(changed, "metadata"), c.Metadata
@@ -102,7 +109,8 @@ func (e *Engine) insertParticipant(ctx context.Context, p db.Participant, create
 	return func(tx store.DBTX) error {
 		n, err := e.q.CreateParticipant(ctx, tx, db.CreateParticipantParams{
 			WorkspaceID: p.WorkspaceID, ID: p.ID, ExternalID: p.ExternalID, DisplayName: p.DisplayName, EmailHash: p.EmailHash,
-			CustomerSince: p.CustomerSince, GroupName: p.GroupName, GroupTimeline: p.GroupTimeline, Metadata: p.Metadata, CreatedAt: p.CreatedAt,
+			CustomerSince: p.CustomerSince, GroupName: p.GroupName, GroupTimeline: p.GroupTimeline, TaxDataRecordedAt: p.TaxDataRecordedAt,
+			Metadata: p.Metadata, CreatedAt: p.CreatedAt,
 		})
 		*created = n == 1
 		return err
@@ -181,7 +189,8 @@ func (r *recorder) changeParticipant(ctx context.Context, p *db.Participant, c P
 	r.event("participant.updated", "participant", p.ID, data)
 	err := r.e.q.UpdateParticipant(ctx, r.tx.Guard(), db.UpdateParticipantParams{
 		WorkspaceID: r.s.Workspace, ID: p.ID, DisplayName: p.DisplayName, EmailHash: p.EmailHash, CustomerSince: p.CustomerSince,
-		Metadata: p.Metadata, GroupName: p.GroupName, GroupTimeline: p.GroupTimeline, Version: p.Version,
+		TaxDataRecordedAt: p.TaxDataRecordedAt, Metadata: p.Metadata, GroupName: p.GroupName, GroupTimeline: p.GroupTimeline,
+		Version: p.Version,
 	})
 	p.Version++
 	return err

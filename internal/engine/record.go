@@ -56,6 +56,8 @@ const (
 	expense   = "expense"
 	pending   = "pending"
 	available = "available"
+	reserved  = "reserved"
+	cash      = "cash"
 	breakage  = "breakage"
 	redeemed  = "redeemed"
 
@@ -64,6 +66,9 @@ const (
 	hold     = "hold"
 	cancel   = "cancel"
 	clawback = "clawback"
+	reserve  = "reserve"
+	pay      = "pay"
+	comeBack = "return"
 	redeem   = "redeem"
 	release  = "release"
 	expire   = "expire"

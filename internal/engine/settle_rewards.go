@@ -305,7 +305,7 @@ func (r *recorder) adjust(ctx context.Context, w *db.Reward, reversed int64, why
 func (r *recorder) takeBack(w *db.Reward, amount int64, why reason.Code) {
 	gone := min(amount, max(-left(*w), 0))
 	switch w.State {
-	case state.RewardPaid:
+	case state.RewardPaid, state.RewardReserved: // what a payout holds stays as it is until it is cancelled
 		gone = amount
 	case state.RewardAvailable, state.RewardRedeemed:
 		r.transfer(*w, cancel, available, expense, amount-gone, why)
@@ -316,7 +316,7 @@ func (r *recorder) takeBack(w *db.Reward, amount int64, why reason.Code) {
 	}
 	r.transfer(*w, clawback, available, expense, gone, why)
 	switch {
-	case w.State == state.RewardPaid, w.State == state.RewardExpired, left(*w) > 0:
+	case w.State == state.RewardPaid, w.State == state.RewardReserved, w.State == state.RewardExpired, left(*w) > 0:
 	case w.Redeemed > 0:
 		w.State = state.RewardRedeemed
 	default:
@@ -335,7 +335,7 @@ func (r *recorder) giveBack(w *db.Reward, amount int64, why reason.Code) {
 		w.State = state.RewardPending
 		r.event("reward.reinstated", "reward", w.ID, rewardData(*w))
 		r.matureIfDue(w)
-	case state.RewardAvailable, state.RewardPaid, state.RewardRedeemed, state.RewardExpired:
+	case state.RewardAvailable, state.RewardReserved, state.RewardPaid, state.RewardRedeemed, state.RewardExpired:
 		r.transfer(*w, mature, pending, available, amount, why)
 		r.event("reward.reinstated", "reward", w.ID, rewardData(*w))
 		if w.State == state.RewardExpired { // what settles no debt has lapsed with the rest

@@ -42,11 +42,12 @@ var clientNeeds = []string{"github.com/oapi-codegen/runtime", "github.com/oapi-c
 // places is the import rule. The server and the queries name types of the rules, because rows carry them.
 var places = map[string]place{
 	"cmd":               {ours: anything, others: anything},
-	"internal/server":   {ours: []string{"internal/engine", "internal/clicks", "internal/store", "internal/problem", "internal/rules", "gen", "gen/api", "gen/db"}, others: anything},
+	"internal/server":   {ours: []string{"internal/engine", "internal/payout", "internal/clicks", "internal/store", "internal/problem", "internal/rules", "gen", "gen/api", "gen/db"}, others: anything},
 	"internal/worker":   {ours: []string{"internal/engine", "internal/clicks", "internal/store", "internal/problem", "gen/db"}, others: anything, without: noHTTP},
-	"internal/engine":   {ours: []string{"internal/store", "internal/problem", "internal/rules", "internal/rules/condition", "gen/db"}, others: anything, without: noHTTP},
+	"internal/engine":   {ours: []string{"internal/payout", "internal/store", "internal/problem", "internal/rules", "internal/rules/condition", "gen/db"}, others: anything, without: noHTTP},
 	"internal/clicks":   {ours: []string{"internal/store", "internal/problem", "internal/rules", "gen/db"}, others: anything},
 	"internal/store":    {ours: []string{"internal/problem", "gen/db", "sql/migrations"}, others: anything, without: noHTTP},
+	"internal/payout":   {},
 	"internal/postgres": {others: anything},
 	"internal/problem":  {},
 	"internal/config":   {},

@@ -39,6 +39,12 @@ var closedSets = map[string]closedSet{
 	"ledger_accounts_reward_kind_check":    {goType: "money.Kind", enum: "RewardKind"},
 	"ledger_transfers_recipe_check":        {}, // internal words of the ledger
 	"participants_state_check":             {goType: "state.Participant", enum: "ParticipantState"},
+	"payout_policies_approval_check":       {goType: "payable.Approval", enum: "PayoutApproval"},
+	"payout_policies_provider_check":       {goType: "payable.Provider", enum: "PayoutProvider"},
+	"payout_runs_state_check":              {goType: "state.PayoutRun", enum: "PayoutRunState"},
+	"payout_skips_reason_check":            {goType: "payable.Skip", enum: "PayoutSkipReason"},
+	"payouts_provider_check":               {goType: "payable.Provider", enum: "PayoutProvider"},
+	"payouts_state_check":                  {goType: "state.Payout", enum: "PayoutState"},
 	"programs_state_check":                 {goType: "state.Program", enum: "ProgramState"},
 	"referrals_state_check":                {goType: "state.Referral", enum: "ReferralState"},
 	"reversals_kind_check":                 {goType: "settlement.Kind", enum: "ReversalKind", beyond: []string{"dispute_won"}},

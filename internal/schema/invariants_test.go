@@ -48,6 +48,10 @@ const (
 		restores_reversal_id, fingerprint, occurred_at, received_at) VALUES `
 )
 
+// cancelPayout cancels the payout of a world with its items, in one statement.
+const cancelPayout = `WITH released AS (UPDATE payout_items SET live = false WHERE workspace_id = @w AND payout_id = @payout)
+	UPDATE payouts SET state = 'cancelled', live = false WHERE workspace_id = @w AND id = @payout`
+
 // attempts try to break what section 2 of the design promises of these tables.
 var attempts = []attempt{
 	// One live referral per referee, by whatever referrer and in whatever live state.
@@ -137,6 +141,30 @@ var attempts = []attempt{
 	{"the same account twice", "", `INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance) VALUES (@w, @c, 'USD', 'money', 'pending', 0)`, 1, unique},
 	{"an account of an unknown kind", "", `INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance) VALUES (@w, @c, 'USD', 'money', 'gift', 0)`, 0, check},
 	{"an account of an unknown kind of reward", "", `INSERT INTO ledger_accounts (workspace_id, participant_id, currency, reward_kind, kind, balance) VALUES (@w, @c, 'USD', 'gift', 'pending', 0)`, 0, check},
+
+	// Payouts.
+	{"a reward in two live payouts", "", `INSERT INTO payout_items (workspace_id, payout_id, reward_id, amount, offset_amount, live)
+		VALUES (@w, @payout2, @reward, 5, 0, true)`, 0, unique},
+	{"a reward in one live payout after the other was cancelled", cancelPayout, `INSERT INTO payout_items (workspace_id, payout_id, reward_id, amount, offset_amount, live)
+		VALUES (@w, @payout2, @reward, 5, 0, true)`, 1, unique},
+	{"an item that is not live, of a live payout", "", `UPDATE payout_items SET live = false WHERE workspace_id = @w`, 0, foreignKey},
+	{"a cancelled payout whose items live on", "", `UPDATE payouts SET state = 'cancelled', live = false WHERE workspace_id = @w AND id = @payout`, 0, foreignKey},
+	{"a live payout that is cancelled", "", `UPDATE payouts SET state = 'cancelled' WHERE workspace_id = @w AND id = @payout`, 0, check},
+	{"reviving the items of a cancelled payout", cancelPayout, `UPDATE payout_items SET live = true WHERE workspace_id = @w`, 0, foreignKey},
+	{"giving an item to another payout", "", `UPDATE payout_items SET payout_id = @payout2 WHERE workspace_id = @w`, 0, forbidden},
+	{"changing what an item pays", "", `UPDATE payout_items SET amount = amount + 1 WHERE workspace_id = @w`, 0, forbidden},
+	{"changing what a payout pays", "", `UPDATE payouts SET amount = amount + 1 WHERE workspace_id = @w`, 0, forbidden},
+	{"two payouts of one participant in a run", "", `INSERT INTO payouts (workspace_id, id, run_id, participant_id, currency, amount, offset_amount, state, live,
+		provider, attempt, tries, version, created_at) VALUES (@w, @id, @run, @d, 'USD', 5, 0, 'draft', true, 'manual', 1, 0, 1, @now)`, 1, unique},
+	{"a payout of nothing", "", `INSERT INTO payouts (workspace_id, id, run_id, participant_id, currency, amount, offset_amount, state, live,
+		provider, attempt, tries, version, created_at) VALUES (@w, @id, @run, @d, 'USD', 0, 0, 'draft', true, 'manual', 1, 0, 1, @now)`, 0, check},
+	{"one provider key for two payouts", "", `UPDATE payouts SET provider_key = 'k' WHERE workspace_id = @w`, 0, unique},
+	{"paid at no time", "", `UPDATE payouts SET state = 'paid', provider_key = 'k' WHERE workspace_id = @w AND id = @payout`, 0, check},
+	{"submitted without a key", "", `UPDATE payouts SET state = 'submitted' WHERE workspace_id = @w`, 0, check},
+	{"two policies of a currency", "", `INSERT INTO payout_policies (workspace_id, id, currency, minimum_amount, approval, provider, four_eyes, version, created_at)
+		VALUES (@w, @id, 'EUR', 0, 'manual', 'manual', false, 1, @now)`, 1, unique},
+	{"an approval over no amount", "", `UPDATE payout_policies SET approval = 'over_amount' WHERE workspace_id = @w`, 0, check},
+	{"a webhook to nowhere", "", `UPDATE payout_policies SET provider = 'webhook' WHERE workspace_id = @w`, 0, check},
 
 	// Facts.
 	{"the same conversion twice", "",

@@ -21,6 +21,7 @@ func TestFactsAreAppendOnly(t *testing.T) {
 		"clicks": true, "signups": true, "attribution_decisions": true, "reversals": true, "churns": true, "ledger_transfers": true,
 		"events": true, "event_seals": true, "event_checkpoints": true, "exchange_rates": true, "program_versions": true, "visitor_days": true,
 		"credit_redemptions": true, "credit_redemption_items": true, "credit_redemption_voids": true,
+		"payout_skips": true,
 	}
 	for _, table := range tables(t, conn) {
 		if !deletable[table] {

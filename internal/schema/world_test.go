@@ -16,7 +16,8 @@ type world pgx.NamedArgs
 // worldIDs are made anew for every world.
 var worldIDs = []string{
 	"w", "key", "program", "version", "a", "b", "c", "d", "code", "batch", "click", "signup", "decision", "referral", "conversion",
-	"chargeback", "rate", "churn", "fact", "reward", "transfer", "event", "credit", "redemption",
+	"chargeback", "rate", "churn", "fact", "reward", "transfer", "event", "credit", "redemption", "policy", "run", "payout", "payout2",
+	"payout3",
 }
 
 // worldRows are written in this order. a refers b; c and d are strangers. b bought for 10,000, which earns a 1,000.
@@ -76,6 +77,15 @@ var worldRows = []string{
 	 VALUES (@w, @redemption, @c, 'credit', 'USD', 400, 'checkout', @now)`,
 	`INSERT INTO credit_redemption_items (workspace_id, redemption_id, reward_id, amount) VALUES (@w, @redemption, @credit, 400)`,
 	`INSERT INTO credit_redemption_voids (workspace_id, redemption_id, note, lapsed, created_at) VALUES (@w, @redemption, 'n', 0, @now)`,
+	`INSERT INTO payout_policies (workspace_id, id, currency, minimum_amount, approval, provider, four_eyes, version, created_at)
+	 VALUES (@w, @policy, 'USD', 0, 'manual', 'manual', false, 1, @now)`,
+	`INSERT INTO payout_runs (workspace_id, id, policy_id, currency, state, created_by, after_participant_id, skipped, created_at)
+	 VALUES (@w, @run, @policy, 'USD', 'ready', @key, @a, 0, @now)`,
+	`INSERT INTO payouts (workspace_id, id, run_id, participant_id, currency, amount, offset_amount, state, live, provider, attempt, tries, version, created_at)
+	 VALUES (@w, @payout, @run, @b, 'USD', 5, 0, 'draft', true, 'manual', 1, 0, 1, @now), (@w, @payout2, @run, @c, 'USD', 5, 0, 'draft', true, 'manual', 1, 0, 1, @now),
+		(@w, @payout3, @run, @a, 'USD', 5, 0, 'cancelled', false, 'manual', 1, 0, 1, @now)`,
+	`INSERT INTO payout_items (workspace_id, payout_id, reward_id, amount, offset_amount, live) VALUES (@w, @payout, @reward, 5, 0, true)`,
+	`INSERT INTO payout_skips (workspace_id, run_id, participant_id, reason, balance) VALUES (@w, @run, @a, 'carry_forward', -5)`,
 	`INSERT INTO events (workspace_id, id, type, subject_type, subject_id, data, created_at) VALUES (@w, @event, 't', 's', @program, '{}', @now)`,
 	`INSERT INTO event_batches (workspace_id, id, event_ids) VALUES (@w, @event, ARRAY[@event::uuid])`,
 	`INSERT INTO event_seals (workspace_id, seq, event_id, hash) VALUES (@w, @seq, @event, decode(repeat('00', 32), 'hex'))`,

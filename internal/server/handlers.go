@@ -9,6 +9,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/clicks"
 	"github.com/grapevine-referrals/grapevine/internal/engine"
+	"github.com/grapevine-referrals/grapevine/internal/payout"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
@@ -37,6 +38,7 @@ func New(o Options, st *store.Store) (*Server, error) {
 		c := clicks.New(st, s.log)
 		s.clicks, s.stops = c, append(s.stops, c.Stop)
 		s.metrics.registry.MustRegister(c.Metrics()...)
-		return handlers{system: s.system(), q: q, store: st, engine: engine.New(s.log), clicks: c, edge: s}
+		e := engine.New(s.log).PayThrough(payout.New(o.AllowPrivateTargets))
+		return handlers{system: s.system(), q: q, store: st, engine: e, clicks: c, edge: s}
 	})
 }

@@ -85,7 +85,7 @@ func loadOperation(method string, item *openapi3.PathItem, op *openapi3.Operatio
 	switch o.key {
 	case keySecret, keyPublishable:
 		if !strings.Contains(o.scope, ":") && o.scope != scopeNone {
-			return nil, fmt.Errorf("x-scope is %q, want resource:read, resource:write or none", o.scope)
+			return nil, fmt.Errorf("x-scope is %q, want resource:action or none", o.scope)
 		}
 	case keyOperator, keyNone:
 	default:

@@ -155,7 +155,7 @@ func change[T any](v nullable.Nullable[T]) engine.Change[T] {
 
 func fromParticipantChanges(b api.ParticipantChanges) (engine.ParticipantChanges, error) {
 	c := engine.ParticipantChanges{
-		Email: change(b.Email), DisplayName: change(b.DisplayName), CustomerSince: change(b.CustomerSince), Group: change(b.Group),
+		Email: change(b.Email), DisplayName: change(b.DisplayName), CustomerSince: change(b.CustomerSince), Group: change(b.Group), TaxData: b.TaxDataOnFile,
 		Metadata: fromMetadata(b.Metadata),
 	}
 	if c.Group.Value != nil && *c.Group.Value == rules.DefaultGroup {
@@ -167,7 +167,8 @@ func fromParticipantChanges(b api.ParticipantChanges) (engine.ParticipantChanges
 func toParticipant(p db.Participant) api.Participant {
 	return api.Participant{
 		ID: p.ID, ExternalID: p.ExternalID, DisplayName: orNull(p.DisplayName), HasEmail: p.EmailHash != nil,
-		State: api.ParticipantState(p.State), CustomerSince: orNullTime(p.CustomerSince), Group: orNull(p.GroupName), Metadata: toMetadata(p.Metadata),
+		State: api.ParticipantState(p.State), CustomerSince: orNullTime(p.CustomerSince), Group: orNull(p.GroupName),
+		TaxDataRecordedAt: orNullTime(p.TaxDataRecordedAt), Metadata: toMetadata(p.Metadata),
 		Version: p.Version, CreatedAt: p.CreatedAt.UTC(),
 	}
 }

@@ -42,6 +42,8 @@ type Options struct {
 	DrainTimeout      time.Duration // to finish what has begun when stopping; 0: 30 s
 	DrainDelay        time.Duration // to fail readiness before connections are refused when stopping; 0: none
 
+	AllowPrivateTargets bool // payouts may be posted to addresses that are not public, and by http: for tests and closed networks
+
 	// Collectors are metrics of others, for /metrics.
 	Collectors []prometheus.Collector
 

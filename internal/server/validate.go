@@ -63,11 +63,8 @@ func readPath(c echo.Context, req *request) error {
 		if !readable(value) {
 			return problem.NotFound
 		}
-		if err := visit(p.schema, value); err != nil {
-			if req.op.open() || p.schema.Format == "uuid" {
-				return problem.NotFound
-			}
-			return refusal(nil, parameterError{p, err})
+		if visit(p.schema, value) != nil {
+			return problem.NotFound
 		}
 		req.path[p.name] = value
 	}

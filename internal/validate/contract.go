@@ -67,7 +67,7 @@ func requiredOfContract() ([]Item, error) {
 	}
 	return slices.Concat(items,
 		arrows("ProgramState", state.Programs), arrows("CodeState", state.Codes), arrows("ReferralState", state.Referrals),
-		arrows("ConversionState", state.Conversions), arrows("RewardState", state.Rewards), arrows("ParticipantState", state.Participants),
+		arrows("ConversionState", state.Conversions), arrows("RewardState", state.Rewards), arrows("PayoutRunState", state.PayoutRuns), arrows("PayoutState", state.Payouts), arrows("ParticipantState", state.Participants),
 	), nil
 }
 

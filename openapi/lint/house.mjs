@@ -54,8 +54,8 @@ const operationsNameTheirKeys = forOperations((operation, { path, report }) => {
   if (!['secret', 'publishable', 'operator', 'none'].includes(operation['x-key'])) {
     report('`x-key` is one of secret, publishable, operator, none.');
   }
-  if (!/^(none|[a-z]+:(read|write))$/.test(operation['x-scope'] ?? '')) {
-    report('`x-scope` is none or resource:read or resource:write.');
+  if (!/^(none|[a-z]+:(read|write|approve))$/.test(operation['x-scope'] ?? '')) {
+    report('`x-scope` is none or resource:read, resource:write or resource:approve.');
   }
   if (isApi(path) && operation['x-key'] === 'none') report('Everything under /v1 needs a key.');
 });

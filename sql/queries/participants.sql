@@ -21,9 +21,11 @@ WHERE
 
 -- name: CreateParticipant :execrows
 INSERT INTO participants (
-    workspace_id, id, external_id, display_name, email_hash, customer_since, group_name, group_timeline, state, metadata, version, created_at
+    workspace_id, id, external_id, display_name, email_hash, customer_since, group_name, group_timeline, tax_data_recorded_at, state,
+    metadata, version, created_at
 ) VALUES (
-    @workspace_id, @id, @external_id, @display_name, @email_hash, @customer_since, @group_name, @group_timeline, 'active', @metadata, 1,
+    @workspace_id, @id, @external_id, @display_name, @email_hash, @customer_since, @group_name, @group_timeline, @tax_data_recorded_at,
+    'active', @metadata, 1,
     @created_at
 )
 ON CONFLICT (workspace_id, external_id) DO NOTHING;
@@ -65,6 +67,7 @@ SET
     display_name = @display_name,
     email_hash = @email_hash,
     customer_since = @customer_since,
+    tax_data_recorded_at = @tax_data_recorded_at,
     metadata = @metadata,
     group_name = @group_name,
     group_timeline = @group_timeline,

@@ -77,7 +77,7 @@ FROM (
 ORDER BY unpaid.referee_id, unpaid.program_id;
 
 -- name: HasDueWork :one
--- Whether a reward, a referral or a period of tiers waits for a date of its own to be acted upon: a plain read, which locks nothing.
+-- Whether a reward, a referral, a period of tiers or a payout waits for a date of its own to be acted upon: a plain read, which locks nothing.
 SELECT (
     EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'pending' AND rewards.available_at <= @now)
     OR EXISTS (
@@ -92,6 +92,8 @@ SELECT (
         SELECT 1 FROM tier_periods
         WHERE tier_periods.workspace_id = @workspace_id AND tier_periods.closed_at IS NULL AND tier_periods.close_at <= @now
     )
+    OR EXISTS (SELECT 1 FROM payouts WHERE payouts.workspace_id = @workspace_id AND payouts.due_at <= @now)
+    OR EXISTS (SELECT 1 FROM payout_runs WHERE payout_runs.workspace_id = @workspace_id AND payout_runs.state = 'preparing')
 )::boolean;
 
 -- name: GetReferralToExpire :one

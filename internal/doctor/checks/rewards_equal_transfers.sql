@@ -31,15 +31,15 @@ SELECT format(
 FROM held AS h
 WHERE h.accrued <> h.owed
     OR h.pending <> CASE WHEN h.state IN ('pending', 'held') THEN h.left_over ELSE 0 END
-    OR h.reserved <> CASE WHEN h.state = 'reserved' THEN h.owed ELSE 0 END
     OR h.breakage <> CASE WHEN h.state = 'expired' THEN greatest(h.left_over, 0) ELSE 0 END
     OR h.redeemed <> h.spent
     OR (h.state = 'redeemed' AND (h.spent = 0 OR h.left_over > 0))
-    -- What is clawed back after it was paid or redeemed leaves that where it went, and makes available fall below zero.
-    OR h.cash + h.available <> CASE
-        WHEN h.state IN ('available', 'paid', 'redeemed') THEN h.left_over
+    -- What is clawed back after a payout or a redemption took it leaves that where it is, and makes available fall below zero.
+    OR h.cash + h.reserved + h.available <> CASE
+        WHEN h.state IN ('available', 'reserved', 'paid', 'redeemed') THEN h.left_over
         WHEN h.state = 'expired' THEN least(h.left_over, 0)
         ELSE 0
     END
     OR (h.cash <> 0 AND h.state <> 'paid')
+    OR (h.reserved <> 0 AND h.state <> 'reserved')
 ORDER BY 1

@@ -70,4 +70,5 @@ var Catalogue = []Entry{
 	{RewardExpired, "Reward expired", "What was left of the reward when its time was over can no longer be redeemed."},
 	{Redeemed, "Redeemed", "The participant spent the amount."},
 	{RedemptionVoided, "Redemption voided", "The redemption was undone, and what it had taken was given back."},
+	{PaidOut, "Paid out", "A payout reserved the amount, paid it, or gave it back."},
 }

@@ -67,4 +67,5 @@ const (
 	RewardExpired              Code = "REWARD_EXPIRED"
 	Redeemed                   Code = "REDEEMED"
 	RedemptionVoided           Code = "REDEMPTION_VOIDED"
+	PaidOut                    Code = "PAID_OUT"
 )

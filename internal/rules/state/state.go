@@ -9,6 +9,8 @@ type (
 	Conversion  string
 	Reward      string
 	Participant string
+	PayoutRun   string
+	Payout      string
 )
 
 const (
@@ -49,6 +51,17 @@ const (
 	ParticipantActive    Participant = "active"
 	ParticipantSuspended Participant = "suspended"
 	ParticipantBanned    Participant = "banned"
+
+	PayoutRunPreparing PayoutRun = "preparing"
+	PayoutRunReady     PayoutRun = "ready"
+
+	PayoutDraft     Payout = "draft"
+	PayoutApproved  Payout = "approved"
+	PayoutSubmitted Payout = "submitted"
+	PayoutPaid      Payout = "paid"
+	PayoutFailed    Payout = "failed"
+	PayoutReturned  Payout = "returned"
+	PayoutCancelled Payout = "cancelled"
 )
 
 // Arrows maps a state to the states it may move to. A state without an entry is terminal.
@@ -72,7 +85,7 @@ func (a Arrows[S]) Allows(from, to S) bool {
 //
 // Two arrows of a referral need a word. expired -> qualified: a conversion from inside the window may arrive after the
 // window closed, and facts count by the time they occurred. churned -> rejected: a ban reaches a referral whose referee has
-// left, or a reactivation would pay a banned referrer.
+// left, or a reactivation would pay a banned referrer. One of a reward: paid -> reserved, when the payment came back.
 var (
 	Programs = Arrows[Program]{
 		ProgramDraft:  {ProgramActive},
@@ -104,11 +117,23 @@ var (
 		RewardAvailable: {RewardReserved, RewardHeld, RewardExpired, RewardRedeemed, RewardCancelled},
 		RewardReserved:  {RewardPaid, RewardAvailable},
 		RewardRedeemed:  {RewardAvailable, RewardCancelled},
+		RewardPaid:      {RewardReserved},
 		RewardCancelled: {RewardPending},
 	}
 	Participants = Arrows[Participant]{
 		ParticipantActive:    {ParticipantSuspended, ParticipantBanned},
 		ParticipantSuspended: {ParticipantActive, ParticipantBanned},
 		ParticipantBanned:    {ParticipantActive},
+	}
+	PayoutRuns = Arrows[PayoutRun]{
+		PayoutRunPreparing: {PayoutRunReady},
+	}
+	Payouts = Arrows[Payout]{
+		PayoutDraft:     {PayoutApproved, PayoutCancelled},
+		PayoutApproved:  {PayoutSubmitted, PayoutCancelled},
+		PayoutSubmitted: {PayoutPaid, PayoutFailed},
+		PayoutPaid:      {PayoutReturned},
+		PayoutFailed:    {PayoutDraft},
+		PayoutReturned:  {PayoutDraft},
 	}
 )

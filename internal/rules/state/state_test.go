@@ -52,6 +52,7 @@ unmatched -> counted | disqualified`},
 available -> cancelled | expired | held | redeemed | reserved
 cancelled -> pending
 held -> available | cancelled | pending | redeemed
+paid -> reserved
 pending -> available | cancelled | held
 pending_fx -> pending
 redeemed -> available | cancelled
@@ -60,6 +61,15 @@ reserved -> available | paid`},
 active -> banned | suspended
 banned -> active
 suspended -> active | banned`},
+		{"payout run", arrows(state.PayoutRuns), `
+preparing -> ready`},
+		{"payout", arrows(state.Payouts), `
+approved -> cancelled | submitted
+draft -> approved | cancelled
+failed -> draft
+paid -> returned
+returned -> draft
+submitted -> failed | paid`},
 	} {
 		t.Run(c.machine, func(t *testing.T) {
 			t.Parallel()

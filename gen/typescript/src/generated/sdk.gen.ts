@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { ActivateProgramData, ActivateProgramErrors, ActivateProgramResponses, ArchiveProgramData, ArchiveProgramErrors, ArchiveProgramResponses, BanParticipantData, BanParticipantErrors, BanParticipantResponses, CancelRewardData, CancelRewardErrors, CancelRewardResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateCodeData, CreateCodeErrors, CreateCodeResponses, CreateCodesData, CreateCodesErrors, CreateCodesResponses, CreateCreditRedemptionData, CreateCreditRedemptionErrors, CreateCreditRedemptionResponses, CreateManualRewardData, CreateManualRewardErrors, CreateManualRewardResponses, CreateParticipantData, CreateParticipantErrors, CreateParticipantResponses, CreateProgramData, CreateProgramErrors, CreateProgramResponses, CreateReferralData, CreateReferralErrors, CreateReferralResponses, CreateSignupData, CreateSignupErrors, CreateSignupResponses, CreateWorkspaceData, CreateWorkspaceErrors, CreateWorkspaceResponses, DisableCodeData, DisableCodeErrors, DisableCodeResponses, EnableCodeData, EnableCodeErrors, EnableCodeResponses, EndProgramData, EndProgramErrors, EndProgramResponses, ExplainCodeData, ExplainCodeErrors, ExplainCodeResponses, ExplainReferralData, ExplainReferralErrors, ExplainReferralResponses, ExplainRewardData, ExplainRewardErrors, ExplainRewardResponses, FollowLinkData, FollowLinkErrors, FollowWorkspaceLinkData, FollowWorkspaceLinkErrors, GetApiKeyData, GetApiKeyErrors, GetApiKeyResponses, GetClickData, GetClickErrors, GetClickResponses, GetCodeData, GetCodeErrors, GetCodeResponses, GetConversionData, GetConversionErrors, GetConversionResponses, GetCreditRedemptionData, GetCreditRedemptionErrors, GetCreditRedemptionResponses, GetDecisionData, GetDecisionErrors, GetDecisionResponses, GetDocsData, GetDocsErrors, GetDocsResponses, GetEventData, GetEventErrors, GetEventResponses, GetLiabilityData, GetLiabilityErrors, GetLiabilityResponses, GetLivenessData, GetLivenessErrors, GetLivenessResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiJsonData, GetOpenApiJsonErrors, GetOpenApiJsonResponses, GetOpenApiYamlData, GetOpenApiYamlErrors, GetOpenApiYamlResponses, GetParticipantBalancesData, GetParticipantBalancesErrors, GetParticipantBalancesResponses, GetParticipantData, GetParticipantErrors, GetParticipantResponses, GetParticipantStatisticsData, GetParticipantStatisticsErrors, GetParticipantStatisticsResponses, GetProgramData, GetProgramErrors, GetProgramResponses, GetProgramStatisticsData, GetProgramStatisticsErrors, GetProgramStatisticsResponses, GetProgramVersionData, GetProgramVersionErrors, GetProgramVersionResponses, GetPublicProgramData, GetPublicProgramErrors, GetPublicProgramResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetReferralData, GetReferralErrors, GetReferralResponses, GetReversalData, GetReversalErrors, GetReversalResponses, GetRewardData, GetRewardErrors, GetRewardResponses, GetSignupData, GetSignupErrors, GetSignupResponses, GetTreeStatisticsData, GetTreeStatisticsErrors, GetTreeStatisticsResponses, GetTrialBalanceData, GetTrialBalanceErrors, GetTrialBalanceResponses, GetUplineData, GetUplineErrors, GetUplineResponses, GetWorkspaceData, GetWorkspaceErrors, GetWorkspaceResponses, HoldRewardData, HoldRewardErrors, HoldRewardResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListClicksData, ListClicksErrors, ListClicksResponses, ListCodesData, ListCodesErrors, ListCodesResponses, ListConversionsData, ListConversionsErrors, ListConversionsResponses, ListCreditRedemptionsData, ListCreditRedemptionsErrors, ListCreditRedemptionsResponses, ListDecisionsData, ListDecisionsErrors, ListDecisionsResponses, ListDownlineData, ListDownlineErrors, ListDownlineResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListLedgerAccountsData, ListLedgerAccountsErrors, ListLedgerAccountsResponses, ListParticipantsData, ListParticipantsErrors, ListParticipantsResponses, ListProgramsData, ListProgramsErrors, ListProgramsResponses, ListProgramVersionsData, ListProgramVersionsErrors, ListProgramVersionsResponses, ListReasonCodesData, ListReasonCodesErrors, ListReasonCodesResponses, ListReferralsData, ListReferralsErrors, ListReferralsResponses, ListReversalsData, ListReversalsErrors, ListReversalsResponses, ListRewardsData, ListRewardsErrors, ListRewardsResponses, ListSignupsData, ListSignupsErrors, ListSignupsResponses, ListStatementEntriesData, ListStatementEntriesErrors, ListStatementEntriesResponses, ListTransfersData, ListTransfersErrors, ListTransfersResponses, ListUnmatchedFactsData, ListUnmatchedFactsErrors, ListUnmatchedFactsResponses, LookupCodeData, LookupCodeErrors, LookupCodeResponses, MoveTestClockData, MoveTestClockErrors, MoveTestClockResponses, PauseProgramData, PauseProgramErrors, PauseProgramResponses, PreviewConversionData, PreviewConversionErrors, PreviewConversionResponses, PreviewSignupData, PreviewSignupErrors, PreviewSignupResponses, PublishProgramVersionData, PublishProgramVersionErrors, PublishProgramVersionResponses, ReattributeReferralData, ReattributeReferralErrors, ReattributeReferralResponses, RecordChurnData, RecordChurnErrors, RecordChurnResponses, RecordClickData, RecordClickErrors, RecordClickResponses, RecordClicksData, RecordClicksErrors, RecordClicksResponses, RecordConversionData, RecordConversionErrors, RecordConversionResponses, RecordExchangeRateData, RecordExchangeRateErrors, RecordExchangeRateResponses, RecordReactivationData, RecordReactivationErrors, RecordReactivationResponses, RecordReversalData, RecordReversalErrors, RecordReversalResponses, ReinstateParticipantData, ReinstateParticipantErrors, ReinstateParticipantResponses, RejectReferralData, RejectReferralErrors, RejectReferralResponses, ReleaseRewardData, ReleaseRewardErrors, ReleaseRewardResponses, ReplayDecisionData, ReplayDecisionErrors, ReplayDecisionResponses, RestoreReversalData, RestoreReversalErrors, RestoreReversalResponses, RetireCodeData, RetireCodeErrors, RetireCodeResponses, ReverseConversionData, ReverseConversionErrors, ReverseConversionResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SimulateRulesData, SimulateRulesErrors, SimulateRulesResponses, SuspendParticipantData, SuspendParticipantErrors, SuspendParticipantResponses, UpdateCodeData, UpdateCodeErrors, UpdateCodeResponses, UpdateParticipantData, UpdateParticipantErrors, UpdateParticipantResponses, UpdateProgramData, UpdateProgramErrors, UpdateProgramResponses, UpsertParticipantData, UpsertParticipantErrors, UpsertParticipantResponses, ValidateRulesData, ValidateRulesErrors, ValidateRulesResponses, VerifyEventsData, VerifyEventsErrors, VerifyEventsResponses, VoidCreditRedemptionData, VoidCreditRedemptionErrors, VoidCreditRedemptionResponses } from './types.gen.js';
+import type { ActivateProgramData, ActivateProgramErrors, ActivateProgramResponses, ApprovePayoutData, ApprovePayoutErrors, ApprovePayoutResponses, ApprovePayoutRunData, ApprovePayoutRunErrors, ApprovePayoutRunResponses, ArchiveProgramData, ArchiveProgramErrors, ArchiveProgramResponses, BanParticipantData, BanParticipantErrors, BanParticipantResponses, CancelPayoutData, CancelPayoutErrors, CancelPayoutResponses, CancelRewardData, CancelRewardErrors, CancelRewardResponses, CreateApiKeyData, CreateApiKeyErrors, CreateApiKeyResponses, CreateCodeData, CreateCodeErrors, CreateCodeResponses, CreateCodesData, CreateCodesErrors, CreateCodesResponses, CreateCreditRedemptionData, CreateCreditRedemptionErrors, CreateCreditRedemptionResponses, CreateManualRewardData, CreateManualRewardErrors, CreateManualRewardResponses, CreateParticipantData, CreateParticipantErrors, CreateParticipantResponses, CreatePayoutRunData, CreatePayoutRunErrors, CreatePayoutRunResponses, CreateProgramData, CreateProgramErrors, CreateProgramResponses, CreateReferralData, CreateReferralErrors, CreateReferralResponses, CreateSignupData, CreateSignupErrors, CreateSignupResponses, CreateWorkspaceData, CreateWorkspaceErrors, CreateWorkspaceResponses, DisableCodeData, DisableCodeErrors, DisableCodeResponses, EnableCodeData, EnableCodeErrors, EnableCodeResponses, EndProgramData, EndProgramErrors, EndProgramResponses, ExplainCodeData, ExplainCodeErrors, ExplainCodeResponses, ExplainReferralData, ExplainReferralErrors, ExplainReferralResponses, ExplainRewardData, ExplainRewardErrors, ExplainRewardResponses, ExportPayoutRunData, ExportPayoutRunErrors, ExportPayoutRunResponses, FollowLinkData, FollowLinkErrors, FollowWorkspaceLinkData, FollowWorkspaceLinkErrors, GetApiKeyData, GetApiKeyErrors, GetApiKeyResponses, GetClickData, GetClickErrors, GetClickResponses, GetCodeData, GetCodeErrors, GetCodeResponses, GetConversionData, GetConversionErrors, GetConversionResponses, GetCreditRedemptionData, GetCreditRedemptionErrors, GetCreditRedemptionResponses, GetDecisionData, GetDecisionErrors, GetDecisionResponses, GetDocsData, GetDocsErrors, GetDocsResponses, GetEventData, GetEventErrors, GetEventResponses, GetLiabilityData, GetLiabilityErrors, GetLiabilityResponses, GetLivenessData, GetLivenessErrors, GetLivenessResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApiJsonData, GetOpenApiJsonErrors, GetOpenApiJsonResponses, GetOpenApiYamlData, GetOpenApiYamlErrors, GetOpenApiYamlResponses, GetParticipantBalancesData, GetParticipantBalancesErrors, GetParticipantBalancesResponses, GetParticipantData, GetParticipantErrors, GetParticipantResponses, GetParticipantStatisticsData, GetParticipantStatisticsErrors, GetParticipantStatisticsResponses, GetPayoutData, GetPayoutErrors, GetPayoutPolicyData, GetPayoutPolicyErrors, GetPayoutPolicyResponses, GetPayoutResponses, GetPayoutRunData, GetPayoutRunErrors, GetPayoutRunResponses, GetPayoutTotalsData, GetPayoutTotalsErrors, GetPayoutTotalsResponses, GetProgramData, GetProgramErrors, GetProgramResponses, GetProgramStatisticsData, GetProgramStatisticsErrors, GetProgramStatisticsResponses, GetProgramVersionData, GetProgramVersionErrors, GetProgramVersionResponses, GetPublicProgramData, GetPublicProgramErrors, GetPublicProgramResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetReferralData, GetReferralErrors, GetReferralResponses, GetReversalData, GetReversalErrors, GetReversalResponses, GetRewardData, GetRewardErrors, GetRewardResponses, GetSignupData, GetSignupErrors, GetSignupResponses, GetTreeStatisticsData, GetTreeStatisticsErrors, GetTreeStatisticsResponses, GetTrialBalanceData, GetTrialBalanceErrors, GetTrialBalanceResponses, GetUplineData, GetUplineErrors, GetUplineResponses, GetWorkspaceData, GetWorkspaceErrors, GetWorkspaceResponses, HoldRewardData, HoldRewardErrors, HoldRewardResponses, ListApiKeysData, ListApiKeysErrors, ListApiKeysResponses, ListClicksData, ListClicksErrors, ListClicksResponses, ListCodesData, ListCodesErrors, ListCodesResponses, ListConversionsData, ListConversionsErrors, ListConversionsResponses, ListCreditRedemptionsData, ListCreditRedemptionsErrors, ListCreditRedemptionsResponses, ListDecisionsData, ListDecisionsErrors, ListDecisionsResponses, ListDownlineData, ListDownlineErrors, ListDownlineResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListExchangeRatesData, ListExchangeRatesErrors, ListExchangeRatesResponses, ListLedgerAccountsData, ListLedgerAccountsErrors, ListLedgerAccountsResponses, ListParticipantsData, ListParticipantsErrors, ListParticipantsResponses, ListPayoutItemsData, ListPayoutItemsErrors, ListPayoutItemsResponses, ListPayoutPoliciesData, ListPayoutPoliciesErrors, ListPayoutPoliciesResponses, ListPayoutRunsData, ListPayoutRunsErrors, ListPayoutRunsResponses, ListPayoutsData, ListPayoutsErrors, ListPayoutSkipsData, ListPayoutSkipsErrors, ListPayoutSkipsResponses, ListPayoutsResponses, ListProgramsData, ListProgramsErrors, ListProgramsResponses, ListProgramVersionsData, ListProgramVersionsErrors, ListProgramVersionsResponses, ListReasonCodesData, ListReasonCodesErrors, ListReasonCodesResponses, ListReferralsData, ListReferralsErrors, ListReferralsResponses, ListReversalsData, ListReversalsErrors, ListReversalsResponses, ListRewardsData, ListRewardsErrors, ListRewardsResponses, ListSignupsData, ListSignupsErrors, ListSignupsResponses, ListStatementEntriesData, ListStatementEntriesErrors, ListStatementEntriesResponses, ListTransfersData, ListTransfersErrors, ListTransfersResponses, ListUnmatchedFactsData, ListUnmatchedFactsErrors, ListUnmatchedFactsResponses, LookupCodeData, LookupCodeErrors, LookupCodeResponses, MarkPayoutFailedData, MarkPayoutFailedErrors, MarkPayoutFailedResponses, MarkPayoutPaidData, MarkPayoutPaidErrors, MarkPayoutPaidResponses, MoveTestClockData, MoveTestClockErrors, MoveTestClockResponses, PauseProgramData, PauseProgramErrors, PauseProgramResponses, PreviewConversionData, PreviewConversionErrors, PreviewConversionResponses, PreviewSignupData, PreviewSignupErrors, PreviewSignupResponses, PublishProgramVersionData, PublishProgramVersionErrors, PublishProgramVersionResponses, ReattributeReferralData, ReattributeReferralErrors, ReattributeReferralResponses, RecordChurnData, RecordChurnErrors, RecordChurnResponses, RecordClickData, RecordClickErrors, RecordClickResponses, RecordClicksData, RecordClicksErrors, RecordClicksResponses, RecordConversionData, RecordConversionErrors, RecordConversionResponses, RecordExchangeRateData, RecordExchangeRateErrors, RecordExchangeRateResponses, RecordReactivationData, RecordReactivationErrors, RecordReactivationResponses, RecordReversalData, RecordReversalErrors, RecordReversalResponses, ReinstateParticipantData, ReinstateParticipantErrors, ReinstateParticipantResponses, RejectReferralData, RejectReferralErrors, RejectReferralResponses, ReleaseRewardData, ReleaseRewardErrors, ReleaseRewardResponses, ReplayDecisionData, ReplayDecisionErrors, ReplayDecisionResponses, RestoreReversalData, RestoreReversalErrors, RestoreReversalResponses, RetireCodeData, RetireCodeErrors, RetireCodeResponses, RetryPayoutData, RetryPayoutErrors, RetryPayoutResponses, ReturnPayoutData, ReturnPayoutErrors, ReturnPayoutResponses, ReverseConversionData, ReverseConversionErrors, ReverseConversionResponses, RevokeApiKeyData, RevokeApiKeyErrors, RevokeApiKeyResponses, SetPayoutPolicyData, SetPayoutPolicyErrors, SetPayoutPolicyResponses, SimulateRulesData, SimulateRulesErrors, SimulateRulesResponses, SubmitPayoutData, SubmitPayoutErrors, SubmitPayoutResponses, SuspendParticipantData, SuspendParticipantErrors, SuspendParticipantResponses, UpdateCodeData, UpdateCodeErrors, UpdateCodeResponses, UpdateParticipantData, UpdateParticipantErrors, UpdateParticipantResponses, UpdateProgramData, UpdateProgramErrors, UpdateProgramResponses, UpsertParticipantData, UpsertParticipantErrors, UpsertParticipantResponses, ValidateRulesData, ValidateRulesErrors, ValidateRulesResponses, VerifyEventsData, VerifyEventsErrors, VerifyEventsResponses, VoidCreditRedemptionData, VoidCreditRedemptionErrors, VoidCreditRedemptionResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -555,6 +555,21 @@ export const listStatementEntries = <ThrowOnError extends boolean = false>(optio
             type: 'http'
         }],
     url: '/v1/participants/{participant_id}/statement',
+    ...options
+});
+
+/**
+ * Read what was paid in a year
+ *
+ * Answers what was paid to the participant in a calendar year in UTC, per currency, and whether tax data is on file.
+ */
+export const getPayoutTotals = <ThrowOnError extends boolean = false>(options: Options<GetPayoutTotalsData, ThrowOnError>): RequestResult<GetPayoutTotalsResponses, GetPayoutTotalsErrors, ThrowOnError> => (options.client ?? client).get<GetPayoutTotalsResponses, GetPayoutTotalsErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/participants/{participant_id}/payout-totals',
     ...options
 });
 
@@ -1563,6 +1578,315 @@ export const voidCreditRedemption = <ThrowOnError extends boolean = false>(optio
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * List payout policies
+ *
+ * Lists the policies of the workspace, by currency.
+ */
+export const listPayoutPolicies = <ThrowOnError extends boolean = false>(options?: Options<ListPayoutPoliciesData, ThrowOnError>): RequestResult<ListPayoutPoliciesResponses, ListPayoutPoliciesErrors, ThrowOnError> => (options?.client ?? client).get<ListPayoutPoliciesResponses, ListPayoutPoliciesErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-policies',
+    ...options
+});
+
+/**
+ * Read a payout policy
+ *
+ * Answers the policy of a currency.
+ */
+export const getPayoutPolicy = <ThrowOnError extends boolean = false>(options: Options<GetPayoutPolicyData, ThrowOnError>): RequestResult<GetPayoutPolicyResponses, GetPayoutPolicyErrors, ThrowOnError> => (options.client ?? client).get<GetPayoutPolicyResponses, GetPayoutPolicyErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-policies/{currency}',
+    ...options
+});
+
+/**
+ * Set a payout policy
+ *
+ * Makes the policy of a currency, or replaces it as a whole: what the body leaves out is as by default. The secret of a webhook is made by Grapevine and shown only in the answer that made it. A run that is under way keeps what it has decided.
+ */
+export const setPayoutPolicy = <ThrowOnError extends boolean = false>(options: Options<SetPayoutPolicyData, ThrowOnError>): RequestResult<SetPayoutPolicyResponses, SetPayoutPolicyErrors, ThrowOnError> => (options.client ?? client).put<SetPayoutPolicyResponses, SetPayoutPolicyErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-policies/{currency}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List payout runs
+ *
+ * Lists payout runs, newest first.
+ */
+export const listPayoutRuns = <ThrowOnError extends boolean = false>(options?: Options<ListPayoutRunsData, ThrowOnError>): RequestResult<ListPayoutRunsResponses, ListPayoutRunsErrors, ThrowOnError> => (options?.client ?? client).get<ListPayoutRunsResponses, ListPayoutRunsErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-runs',
+    ...options
+});
+
+/**
+ * Pay what is available
+ *
+ * Makes one payout for every participant with available money in the currency, of all that is available, and says whom it passes by and why. A dry run answers the same and writes nothing. A debt is set off against the oldest rewards first. A large run is finished in the background: it is `preparing` until then.
+ */
+export const createPayoutRun = <ThrowOnError extends boolean = false>(options: Options<CreatePayoutRunData, ThrowOnError>): RequestResult<CreatePayoutRunResponses, CreatePayoutRunErrors, ThrowOnError> => (options.client ?? client).post<CreatePayoutRunResponses, CreatePayoutRunErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-runs',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Read a payout run
+ *
+ * Answers a run and the totals of its payouts, by state.
+ */
+export const getPayoutRun = <ThrowOnError extends boolean = false>(options: Options<GetPayoutRunData, ThrowOnError>): RequestResult<GetPayoutRunResponses, GetPayoutRunErrors, ThrowOnError> => (options.client ?? client).get<GetPayoutRunResponses, GetPayoutRunErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-runs/{payout_run_id}',
+    ...options
+});
+
+/**
+ * Approve a payout run
+ *
+ * Approves every payout of the run that is a draft. While the run is `preparing` it is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+ */
+export const approvePayoutRun = <ThrowOnError extends boolean = false>(options: Options<ApprovePayoutRunData, ThrowOnError>): RequestResult<ApprovePayoutRunResponses, ApprovePayoutRunErrors, ThrowOnError> => (options.client ?? client).post<ApprovePayoutRunResponses, ApprovePayoutRunErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-runs/{payout_run_id}/approve',
+    ...options
+});
+
+/**
+ * List whom a run passed by
+ *
+ * Lists the participants that the run did not pay, with the reason and the balance that is carried forward.
+ */
+export const listPayoutSkips = <ThrowOnError extends boolean = false>(options: Options<ListPayoutSkipsData, ThrowOnError>): RequestResult<ListPayoutSkipsResponses, ListPayoutSkipsErrors, ThrowOnError> => (options.client ?? client).get<ListPayoutSkipsResponses, ListPayoutSkipsErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-runs/{payout_run_id}/skips',
+    ...options
+});
+
+/**
+ * Export a payout run
+ *
+ * The payouts of the run as CSV (RFC 4180, UTF-8), cancelled ones left out. Amounts are decimals of the currency. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+ */
+export const exportPayoutRun = <ThrowOnError extends boolean = false>(options: Options<ExportPayoutRunData, ThrowOnError>): RequestResult<ExportPayoutRunResponses, ExportPayoutRunErrors, ThrowOnError> => (options.client ?? client).get<ExportPayoutRunResponses, ExportPayoutRunErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payout-runs/{payout_run_id}/export',
+    ...options
+});
+
+/**
+ * List payouts
+ *
+ * Lists payouts, newest first.
+ */
+export const listPayouts = <ThrowOnError extends boolean = false>(options?: Options<ListPayoutsData, ThrowOnError>): RequestResult<ListPayoutsResponses, ListPayoutsErrors, ThrowOnError> => (options?.client ?? client).get<ListPayoutsResponses, ListPayoutsErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts',
+    ...options
+});
+
+/**
+ * Read a payout
+ *
+ * Answers a payout.
+ */
+export const getPayout = <ThrowOnError extends boolean = false>(options: Options<GetPayoutData, ThrowOnError>): RequestResult<GetPayoutResponses, GetPayoutErrors, ThrowOnError> => (options.client ?? client).get<GetPayoutResponses, GetPayoutErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}',
+    ...options
+});
+
+/**
+ * List what a payout pays
+ *
+ * Lists the rewards of a payout, oldest first, with what is paid for each and what of it was set off against a debt.
+ */
+export const listPayoutItems = <ThrowOnError extends boolean = false>(options: Options<ListPayoutItemsData, ThrowOnError>): RequestResult<ListPayoutItemsResponses, ListPayoutItemsErrors, ThrowOnError> => (options.client ?? client).get<ListPayoutItemsResponses, ListPayoutItemsErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}/items',
+    ...options
+});
+
+/**
+ * Approve a payout
+ *
+ * A draft is approved. Any other state is `state_not_allowed`. With four eyes, the key that made the run is `forbidden`.
+ */
+export const approvePayout = <ThrowOnError extends boolean = false>(options: Options<ApprovePayoutData, ThrowOnError>): RequestResult<ApprovePayoutResponses, ApprovePayoutErrors, ThrowOnError> => (options.client ?? client).post<ApprovePayoutResponses, ApprovePayoutErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}/approve',
+    ...options
+});
+
+/**
+ * Cancel a payout
+ *
+ * Gives the rewards of a draft or approved payout back: they are available again. Any other state is `state_not_allowed`.
+ */
+export const cancelPayout = <ThrowOnError extends boolean = false>(options: Options<CancelPayoutData, ThrowOnError>): RequestResult<CancelPayoutResponses, CancelPayoutErrors, ThrowOnError> => (options.client ?? client).post<CancelPayoutResponses, CancelPayoutErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}/cancel',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Submit a payout
+ *
+ * Hands an approved payout to the provider; its `provider_key` is fixed by that, for the provider to recognise a repetition. A payout whose participant owes by now, or may not be paid any more, is cancelled instead: look at the state of the answer.
+ */
+export const submitPayout = <ThrowOnError extends boolean = false>(options: Options<SubmitPayoutData, ThrowOnError>): RequestResult<SubmitPayoutResponses, SubmitPayoutErrors, ThrowOnError> => (options.client ?? client).post<SubmitPayoutResponses, SubmitPayoutErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}/submit',
+    ...options
+});
+
+/**
+ * Mark a payout as paid
+ *
+ * The provider has paid. A submitted payout is paid. One that was given up before, and is not submitted again, is paid too when `provider_key` says which of its attempts succeeded. Saying the same again answers the payout; anything else is `state_not_allowed`.
+ */
+export const markPayoutPaid = <ThrowOnError extends boolean = false>(options: Options<MarkPayoutPaidData, ThrowOnError>): RequestResult<MarkPayoutPaidResponses, MarkPayoutPaidErrors, ThrowOnError> => (options.client ?? client).post<MarkPayoutPaidResponses, MarkPayoutPaidErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}/mark-paid',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Mark a payout as failed
+ *
+ * The provider has not paid a submitted payout, and will not. Its rewards stay reserved until it is retried, and cancelled or paid.
+ */
+export const markPayoutFailed = <ThrowOnError extends boolean = false>(options: Options<MarkPayoutFailedData, ThrowOnError>): RequestResult<MarkPayoutFailedResponses, MarkPayoutFailedErrors, ThrowOnError> => (options.client ?? client).post<MarkPayoutFailedResponses, MarkPayoutFailedErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}/mark-failed',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Record that a payout came back
+ *
+ * The money of a paid payout came back, to be paid again: its rewards are reserved again.
+ */
+export const returnPayout = <ThrowOnError extends boolean = false>(options: Options<ReturnPayoutData, ThrowOnError>): RequestResult<ReturnPayoutResponses, ReturnPayoutErrors, ThrowOnError> => (options.client ?? client).post<ReturnPayoutResponses, ReturnPayoutErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}/return',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Retry a payout
+ *
+ * A failed or returned payout is a draft again, with a new attempt.
+ */
+export const retryPayout = <ThrowOnError extends boolean = false>(options: Options<RetryPayoutData, ThrowOnError>): RequestResult<RetryPayoutResponses, RetryPayoutErrors, ThrowOnError> => (options.client ?? client).post<RetryPayoutResponses, RetryPayoutErrors, ThrowOnError>({
+    security: [{
+            key: 'secretKey',
+            scheme: 'bearer',
+            type: 'http'
+        }],
+    url: '/v1/payouts/{payout_id}/retry',
+    ...options
 });
 
 /**

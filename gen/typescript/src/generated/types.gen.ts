@@ -166,7 +166,7 @@ export type ApiKeyKind = 'secret' | 'publishable';
 /**
  * What a secret key may do. Write includes read of the same resource.
  */
-export type Scope = 'programs:read' | 'programs:write' | 'participants:read' | 'participants:write' | 'codes:read' | 'codes:write' | 'clicks:read' | 'clicks:write' | 'signups:read' | 'signups:write' | 'conversions:read' | 'conversions:write' | 'rates:read' | 'rates:write' | 'referrals:read' | 'referrals:write' | 'decisions:read' | 'decisions:write' | 'rewards:read' | 'rewards:write' | 'ledger:read' | 'ledger:write' | 'events:read' | 'events:write' | 'keys:read' | 'keys:write' | 'clock:write';
+export type Scope = 'programs:read' | 'programs:write' | 'participants:read' | 'participants:write' | 'codes:read' | 'codes:write' | 'clicks:read' | 'clicks:write' | 'signups:read' | 'signups:write' | 'conversions:read' | 'conversions:write' | 'rates:read' | 'rates:write' | 'referrals:read' | 'referrals:write' | 'decisions:read' | 'decisions:write' | 'rewards:read' | 'rewards:write' | 'ledger:read' | 'ledger:write' | 'payouts:read' | 'payouts:write' | 'payouts:approve' | 'events:read' | 'events:write' | 'keys:read' | 'keys:write' | 'clock:write';
 
 /**
  * Scopes of the key. A secret key needs at least one; a publishable key always has exactly `clicks:write`, and the list may be left empty.
@@ -1030,6 +1030,7 @@ export type Participant = {
     state: ParticipantState;
     customer_since: NullableTimestamp;
     group: ParticipantGroup;
+    tax_data_recorded_at: NullableTimestamp;
     metadata: Metadata;
     version: Version;
     created_at: Timestamp;
@@ -1069,6 +1070,10 @@ export type ParticipantChanges = {
     display_name?: NullableName;
     customer_since?: NullableTimestamp;
     group?: ParticipantGroup;
+    /**
+     * Whether you hold the participant's tax data. Grapevine keeps only when it learnt so.
+     */
+    tax_data_on_file?: boolean;
     metadata?: Metadata;
 };
 
@@ -1119,7 +1124,7 @@ export type NullableId = string | null;
 /**
  * Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
  */
-export type ReasonCode = 'ATTRIBUTED_LAST_TOUCH' | 'ATTRIBUTED_FIRST_TOUCH' | 'ATTRIBUTED_EXPLICIT_CODE' | 'ATTRIBUTED_MANUAL' | 'NO_TOUCH' | 'WINDOW_EXPIRED' | 'CODE_NOT_FOUND' | 'CODE_DISABLED' | 'CODE_EXPIRED' | 'CODE_NOT_STARTED' | 'CODE_EXHAUSTED' | 'PROGRAM_NOT_ACTIVE' | 'REFERRER_INELIGIBLE' | 'ALREADY_ATTRIBUTED' | 'EXISTING_CUSTOMER' | 'SELF_REFERRAL' | 'SELF_REFERRAL_ALIAS' | 'RISK_REJECTED' | 'RISK_HELD' | 'CONSENT_MISSING' | 'BOT_TOUCH_ONLY' | 'BELOW_MINIMUM' | 'NOT_FIRST_PURCHASE' | 'QUALIFICATION_WINDOW_EXPIRED' | 'DURATION_ENDED' | 'CAP_REACHED' | 'CAP_PARTIAL' | 'BUDGET_EXHAUSTED' | 'LEVEL_DEPTH_EXCEEDED' | 'LEVEL_INELIGIBLE_SKIPPED' | 'LEVEL_COMPRESSED' | 'FX_RATE_MISSING' | 'REVERSED_REFUND' | 'REVERSED_CHARGEBACK' | 'REVERSED_CHURN' | 'REINSTATED' | 'SUPERSEDED' | 'ERASED' | 'REVERSED_MANUAL' | 'REVERSED_FRAUD' | 'DISPUTE_WON' | 'COUNTED' | 'OCCURRED_BEFORE_SIGNUP' | 'NO_REFERRAL' | 'NOT_QUALIFIED' | 'DUPLICATE_TOUCH' | 'CLICK_NOT_FOUND' | 'CONVERSION_NOT_FOUND' | 'GRANTED' | 'MANUAL' | 'REVERSAL_EXCEEDS_CONVERSION' | 'CURRENCY_MISMATCH' | 'REFERRAL_REJECTED' | 'CONDITION_NOT_MET' | 'GROUP_NOT_ELIGIBLE' | 'TIER_RERATED' | 'MILESTONE_REACHED' | 'MILESTONE_LOST' | 'REWARD_EXPIRED' | 'REDEEMED' | 'REDEMPTION_VOIDED';
+export type ReasonCode = 'ATTRIBUTED_LAST_TOUCH' | 'ATTRIBUTED_FIRST_TOUCH' | 'ATTRIBUTED_EXPLICIT_CODE' | 'ATTRIBUTED_MANUAL' | 'NO_TOUCH' | 'WINDOW_EXPIRED' | 'CODE_NOT_FOUND' | 'CODE_DISABLED' | 'CODE_EXPIRED' | 'CODE_NOT_STARTED' | 'CODE_EXHAUSTED' | 'PROGRAM_NOT_ACTIVE' | 'REFERRER_INELIGIBLE' | 'ALREADY_ATTRIBUTED' | 'EXISTING_CUSTOMER' | 'SELF_REFERRAL' | 'SELF_REFERRAL_ALIAS' | 'RISK_REJECTED' | 'RISK_HELD' | 'CONSENT_MISSING' | 'BOT_TOUCH_ONLY' | 'BELOW_MINIMUM' | 'NOT_FIRST_PURCHASE' | 'QUALIFICATION_WINDOW_EXPIRED' | 'DURATION_ENDED' | 'CAP_REACHED' | 'CAP_PARTIAL' | 'BUDGET_EXHAUSTED' | 'LEVEL_DEPTH_EXCEEDED' | 'LEVEL_INELIGIBLE_SKIPPED' | 'LEVEL_COMPRESSED' | 'FX_RATE_MISSING' | 'REVERSED_REFUND' | 'REVERSED_CHARGEBACK' | 'REVERSED_CHURN' | 'REINSTATED' | 'SUPERSEDED' | 'ERASED' | 'REVERSED_MANUAL' | 'REVERSED_FRAUD' | 'DISPUTE_WON' | 'COUNTED' | 'OCCURRED_BEFORE_SIGNUP' | 'NO_REFERRAL' | 'NOT_QUALIFIED' | 'DUPLICATE_TOUCH' | 'CLICK_NOT_FOUND' | 'CONVERSION_NOT_FOUND' | 'GRANTED' | 'MANUAL' | 'REVERSAL_EXCEEDS_CONVERSION' | 'CURRENCY_MISMATCH' | 'REFERRAL_REJECTED' | 'CONDITION_NOT_MET' | 'GROUP_NOT_ELIGIBLE' | 'TIER_RERATED' | 'MILESTONE_REACHED' | 'MILESTONE_LOST' | 'REWARD_EXPIRED' | 'REDEEMED' | 'REDEMPTION_VOIDED' | 'PAID_OUT';
 
 /**
  * One side of a transfer, as the participant sees it.
@@ -1142,6 +1147,33 @@ export type Statement = {
     data: Array<StatementEntry>;
     next_cursor: NextCursor;
     has_more: HasMore;
+};
+
+/**
+ * A calendar year.
+ */
+export type Year = number;
+
+/**
+ * What was paid in one currency. What came back does not count.
+ */
+export type PayoutTotal = {
+    currency: Currency;
+    paid: SignedAmount;
+    payouts: Count;
+};
+
+/**
+ * What was paid to a participant in a calendar year in UTC.
+ */
+export type PayoutTotals = {
+    participant_id: Id;
+    year: Year;
+    tax_data_recorded_at: NullableTimestamp;
+    /**
+     * One row per currency, by currency.
+     */
+    data: Array<PayoutTotal>;
 };
 
 /**
@@ -1391,7 +1423,7 @@ export type CodeDisabling = {
 /**
  * What an event or an explanation is about.
  */
-export type SubjectType = 'workspace' | 'api_key' | 'program' | 'program_version' | 'participant' | 'code' | 'click' | 'signup' | 'decision' | 'referral' | 'conversion' | 'reversal' | 'exchange_rate' | 'reward' | 'credit_redemption' | 'churn' | 'reactivation';
+export type SubjectType = 'workspace' | 'api_key' | 'program' | 'program_version' | 'participant' | 'code' | 'click' | 'signup' | 'decision' | 'referral' | 'conversion' | 'reversal' | 'exchange_rate' | 'reward' | 'credit_redemption' | 'payout_policy' | 'payout_run' | 'payout' | 'churn' | 'reactivation';
 
 /**
  * What a candidate rests on.
@@ -1754,7 +1786,7 @@ export type RewardTier = number;
 export type CappedAmount = number;
 
 /**
- * Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows.
+ * Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows; a paid one is reserved again only when the payment came back.
  */
 export type RewardState = 'pending' | 'held' | 'available' | 'reserved' | 'paid' | 'redeemed' | 'expired' | 'cancelled' | 'pending_fx';
 
@@ -2326,9 +2358,316 @@ export type NewCreditRedemption = {
 };
 
 /**
+ * Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+ */
+export type PayoutApproval = 'automatic' | 'manual' | 'over_amount';
+
+/**
+ * Amount in minor units of its currency, or null when there is none.
+ */
+export type NullableAmount = number | null;
+
+/**
+ * How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
+ */
+export type PayoutProvider = 'manual' | 'webhook';
+
+/**
+ * Absolute https URL of a public host, or null when there is none.
+ */
+export type NullableHttpUrl = string | null;
+
+/**
+ * Whether the key that made a run may not approve its payouts. It cannot be combined with automatic approval.
+ */
+export type FourEyes = boolean;
+
+/**
+ * How the workspace pays in one currency.
+ */
+export type PayoutPolicy = {
+    id: Id;
+    currency: Currency;
+    minimum_amount: AmountOrZero;
+    approval: PayoutApproval;
+    approval_amount: NullableAmount;
+    provider: PayoutProvider;
+    webhook_url: NullableHttpUrl;
+    tax_threshold: NullableAmount;
+    four_eyes: FourEyes;
+    version: Version;
+    created_at: Timestamp;
+};
+
+/**
+ * One page of policies, by currency.
+ */
+export type PayoutPolicyPage = {
+    data: Array<PayoutPolicy>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * A policy, whole.
+ */
+export type NewPayoutPolicy = {
+    minimum_amount: AmountOrZero;
+    approval?: PayoutApproval;
+    approval_amount?: NullableAmount;
+    provider?: PayoutProvider;
+    webhook_url?: NullableHttpUrl;
+    /**
+     * Whether to make a new secret. The old one is used no more.
+     */
+    rotate_webhook_secret?: boolean;
+    tax_threshold?: NullableAmount;
+    four_eyes?: FourEyes;
+};
+
+/**
+ * Key of the signature, in the form of Standard Webhooks. Shown in the answer that made it, null in every other.
+ */
+export type WebhookSecret = string | null;
+
+/**
+ * A policy as it is now, and the secret of its webhook if this answer made it.
+ */
+export type SavedPayoutPolicy = {
+    policy: PayoutPolicy;
+    webhook_secret: WebhookSecret;
+};
+
+/**
+ * A run is ready when all its payouts are made.
+ */
+export type PayoutRunState = 'preparing' | 'ready';
+
+/**
+ * Words of who acted, or null when there are none.
+ */
+export type ActorNote = string | null;
+
+/**
+ * Where a payout stands.
+ */
+export type PayoutState = 'draft' | 'approved' | 'submitted' | 'paid' | 'failed' | 'returned' | 'cancelled';
+
+/**
+ * The payouts of a run in one state.
+ */
+export type PayoutStateTotal = {
+    state: PayoutState;
+    count: Count;
+    amount: SignedAmount;
+};
+
+/**
+ * A batch of payouts in one currency.
+ */
+export type PayoutRun = {
+    id: Id;
+    currency: Currency;
+    state: PayoutRunState;
+    note: ActorNote;
+    /**
+     * The API key that made it.
+     */
+    created_by: string;
+    /**
+     * Its payouts, by state.
+     */
+    payouts: Array<PayoutStateTotal>;
+    skipped: Count;
+    created_at: Timestamp;
+};
+
+/**
+ * One page of runs, newest first.
+ */
+export type PayoutRunPage = {
+    data: Array<PayoutRun>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * A run to make or to try.
+ */
+export type NewPayoutRun = {
+    currency: Currency;
+    /**
+     * Whether to answer what would happen, and do nothing.
+     */
+    dry_run?: boolean;
+    note?: Note;
+};
+
+/**
+ * What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+ */
+export type PayoutOffset = number;
+
+/**
+ * One payout of a run.
+ */
+export type PlannedPayout = {
+    participant_id: Id;
+    amount: Amount;
+    offset: PayoutOffset;
+    rewards: Count;
+    state: PayoutState;
+};
+
+/**
+ * Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
+ */
+export type PayoutSkipReason = 'below_minimum' | 'carry_forward' | 'participant_suspended' | 'participant_banned' | 'tax_data_missing';
+
+/**
+ * A participant that a run does not pay.
+ */
+export type PayoutSkip = {
+    participant_id: Id;
+    reason: PayoutSkipReason;
+    balance: SignedAmount;
+};
+
+/**
+ * What a run did, or would do. The lists name the first thousand participants, by id; the totals count them too, and when `complete` is false there are more.
+ */
+export type PayoutRunOutcome = {
+    /**
+     * Whether nothing was written. Then there is no run.
+     */
+    dry_run: boolean;
+    run?: PayoutRun;
+    currency: Currency;
+    /**
+     * Whether lists and totals are whole.
+     */
+    complete: boolean;
+    count: Count;
+    amount: SignedAmount;
+    skipped_count: Count;
+    /**
+     * Whom it pays, by participant.
+     */
+    payouts: Array<PlannedPayout>;
+    /**
+     * Whom it passes by, by participant.
+     */
+    skipped: Array<PayoutSkip>;
+};
+
+/**
+ * One page of those passed by, by participant.
+ */
+export type PayoutSkipPage = {
+    data: Array<PayoutSkip>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * Comma-separated values, RFC 4180.
+ */
+export type CsvText = string;
+
+/**
+ * Key of the latest attempt that was submitted, or null before the first.
+ */
+export type NullableProviderKey = string | null;
+
+/**
+ * What the provider calls the payment, or null when it is not known.
+ */
+export type NullableProviderReference = string | null;
+
+/**
+ * The payment of one participant in a run.
+ */
+export type Payout = {
+    id: Id;
+    /**
+     * The run that made it.
+     */
+    run_id: string;
+    participant_id: Id;
+    currency: Currency;
+    amount: Amount;
+    offset: PayoutOffset;
+    state: PayoutState;
+    provider: PayoutProvider;
+    /**
+     * Which try it is.
+     */
+    attempt: number;
+    provider_key: NullableProviderKey;
+    provider_reference: NullableProviderReference;
+    note: ActorNote;
+    paid_at: NullableTimestamp;
+    version: Version;
+    created_at: Timestamp;
+};
+
+/**
+ * One page of payouts, newest first.
+ */
+export type PayoutPage = {
+    data: Array<Payout>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * One reward in a payout. The amounts of all items add up to the payout.
+ */
+export type PayoutItem = {
+    reward_id: Id;
+    amount: AmountOrZero;
+    offset: PayoutOffset;
+};
+
+/**
+ * One page of items, by reward.
+ */
+export type PayoutItemPage = {
+    data: Array<PayoutItem>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * What the provider calls the payment.
+ */
+export type ProviderReference = string;
+
+/**
+ * Names one attempt of one payout. The provider takes it as idempotency key, so that nothing is paid twice.
+ */
+export type ProviderKey = string;
+
+/**
+ * The provider has paid.
+ */
+export type PaymentReport = {
+    provider_reference: ProviderReference;
+    provider_key?: ProviderKey;
+};
+
+/**
+ * Why a payment failed or came back.
+ */
+export type FailureReport = {
+    reason: Note;
+    provider_key?: ProviderKey;
+};
+
+/**
  * What happened to the subject.
  */
-export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'reward.redeemed' | 'reward.unredeemed' | 'reward.expired' | 'credit_redemption.recorded' | 'credit_redemption.voided' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
+export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'reward.redeemed' | 'reward.unredeemed' | 'reward.expired' | 'credit_redemption.recorded' | 'credit_redemption.voided' | 'reward.reserved' | 'reward.unreserved' | 'reward.paid' | 'payout_policy.set' | 'payout_run.created' | 'payout_run.ready' | 'payout.created' | 'payout.approved' | 'payout.submitted' | 'payout.paid' | 'payout.failed' | 'payout.returned' | 'payout.retried' | 'payout.cancelled' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
 
 /**
  * Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
@@ -2562,6 +2901,11 @@ export type RequiredExternalIdQuery = ExternalId;
 export type ParticipantIdPath = Id;
 
 /**
+ * The calendar year, in UTC.
+ */
+export type YearQuery = Year;
+
+/**
  * The program to look at.
  */
 export type RequiredProgramIdQuery = Id;
@@ -2750,6 +3094,31 @@ export type RewardIdQuery = Id;
  * The redemption.
  */
 export type RedemptionIdPath = Id;
+
+/**
+ * The currency.
+ */
+export type CurrencyPath = Currency;
+
+/**
+ * The payout run.
+ */
+export type PayoutRunIdPath = Id;
+
+/**
+ * Only those of this run.
+ */
+export type PayoutRunIdQuery = Id;
+
+/**
+ * Only those in this state.
+ */
+export type PayoutStateQuery = PayoutState;
+
+/**
+ * The payout.
+ */
+export type PayoutIdPath = Id;
 
 /**
  * Only those of this type.
@@ -4948,6 +5317,69 @@ export type ListStatementEntriesResponses = {
 };
 
 export type ListStatementEntriesResponse = ListStatementEntriesResponses[keyof ListStatementEntriesResponses];
+
+export type GetPayoutTotalsData = {
+    body?: never;
+    path: {
+        /**
+         * The participant.
+         */
+        participant_id: Id;
+    };
+    query: {
+        /**
+         * The calendar year, in UTC.
+         */
+        year: Year;
+    };
+    url: '/v1/participants/{participant_id}/payout-totals';
+};
+
+export type GetPayoutTotalsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetPayoutTotalsError = GetPayoutTotalsErrors[keyof GetPayoutTotalsErrors];
+
+export type GetPayoutTotalsResponses = {
+    /**
+     * The totals.
+     */
+    200: PayoutTotals;
+};
+
+export type GetPayoutTotalsResponse = GetPayoutTotalsResponses[keyof GetPayoutTotalsResponses];
 
 export type GetParticipantStatisticsData = {
     body?: never;
@@ -9082,6 +9514,1295 @@ export type VoidCreditRedemptionResponses = {
 };
 
 export type VoidCreditRedemptionResponse = VoidCreditRedemptionResponses[keyof VoidCreditRedemptionResponses];
+
+export type ListPayoutPoliciesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payout-policies';
+};
+
+export type ListPayoutPoliciesErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutPoliciesError = ListPayoutPoliciesErrors[keyof ListPayoutPoliciesErrors];
+
+export type ListPayoutPoliciesResponses = {
+    /**
+     * A page of policies.
+     */
+    200: PayoutPolicyPage;
+};
+
+export type ListPayoutPoliciesResponse = ListPayoutPoliciesResponses[keyof ListPayoutPoliciesResponses];
+
+export type GetPayoutPolicyData = {
+    body?: never;
+    path: {
+        /**
+         * The currency.
+         */
+        currency: Currency;
+    };
+    query?: never;
+    url: '/v1/payout-policies/{currency}';
+};
+
+export type GetPayoutPolicyErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetPayoutPolicyError = GetPayoutPolicyErrors[keyof GetPayoutPolicyErrors];
+
+export type GetPayoutPolicyResponses = {
+    /**
+     * The policy.
+     */
+    200: PayoutPolicy;
+};
+
+export type GetPayoutPolicyResponse = GetPayoutPolicyResponses[keyof GetPayoutPolicyResponses];
+
+export type SetPayoutPolicyData = {
+    body: NewPayoutPolicy;
+    path: {
+        /**
+         * The currency.
+         */
+        currency: Currency;
+    };
+    query?: never;
+    url: '/v1/payout-policies/{currency}';
+};
+
+export type SetPayoutPolicyErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type SetPayoutPolicyError = SetPayoutPolicyErrors[keyof SetPayoutPolicyErrors];
+
+export type SetPayoutPolicyResponses = {
+    /**
+     * Replaced.
+     */
+    200: SavedPayoutPolicy;
+    /**
+     * Created.
+     */
+    201: SavedPayoutPolicy;
+};
+
+export type SetPayoutPolicyResponse = SetPayoutPolicyResponses[keyof SetPayoutPolicyResponses];
+
+export type ListPayoutRunsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payout-runs';
+};
+
+export type ListPayoutRunsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutRunsError = ListPayoutRunsErrors[keyof ListPayoutRunsErrors];
+
+export type ListPayoutRunsResponses = {
+    /**
+     * A page of runs.
+     */
+    200: PayoutRunPage;
+};
+
+export type ListPayoutRunsResponse = ListPayoutRunsResponses[keyof ListPayoutRunsResponses];
+
+export type CreatePayoutRunData = {
+    body: NewPayoutRun;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/payout-runs';
+};
+
+export type CreatePayoutRunErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type CreatePayoutRunError = CreatePayoutRunErrors[keyof CreatePayoutRunErrors];
+
+export type CreatePayoutRunResponses = {
+    /**
+     * The outcome of a dry run.
+     */
+    200: PayoutRunOutcome;
+    /**
+     * The run was made.
+     */
+    201: PayoutRunOutcome;
+};
+
+export type CreatePayoutRunResponse = CreatePayoutRunResponses[keyof CreatePayoutRunResponses];
+
+export type GetPayoutRunData = {
+    body?: never;
+    path: {
+        /**
+         * The payout run.
+         */
+        payout_run_id: Id;
+    };
+    query?: never;
+    url: '/v1/payout-runs/{payout_run_id}';
+};
+
+export type GetPayoutRunErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetPayoutRunError = GetPayoutRunErrors[keyof GetPayoutRunErrors];
+
+export type GetPayoutRunResponses = {
+    /**
+     * The run.
+     */
+    200: PayoutRun;
+};
+
+export type GetPayoutRunResponse = GetPayoutRunResponses[keyof GetPayoutRunResponses];
+
+export type ApprovePayoutRunData = {
+    body?: never;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout run.
+         */
+        payout_run_id: Id;
+    };
+    query?: never;
+    url: '/v1/payout-runs/{payout_run_id}/approve';
+};
+
+export type ApprovePayoutRunErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ApprovePayoutRunError = ApprovePayoutRunErrors[keyof ApprovePayoutRunErrors];
+
+export type ApprovePayoutRunResponses = {
+    /**
+     * The run as it is now.
+     */
+    200: PayoutRun;
+};
+
+export type ApprovePayoutRunResponse = ApprovePayoutRunResponses[keyof ApprovePayoutRunResponses];
+
+export type ListPayoutSkipsData = {
+    body?: never;
+    path: {
+        /**
+         * The payout run.
+         */
+        payout_run_id: Id;
+    };
+    query?: {
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payout-runs/{payout_run_id}/skips';
+};
+
+export type ListPayoutSkipsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutSkipsError = ListPayoutSkipsErrors[keyof ListPayoutSkipsErrors];
+
+export type ListPayoutSkipsResponses = {
+    /**
+     * A page.
+     */
+    200: PayoutSkipPage;
+};
+
+export type ListPayoutSkipsResponse = ListPayoutSkipsResponses[keyof ListPayoutSkipsResponses];
+
+export type ExportPayoutRunData = {
+    body?: never;
+    path: {
+        /**
+         * The payout run.
+         */
+        payout_run_id: Id;
+    };
+    query?: never;
+    url: '/v1/payout-runs/{payout_run_id}/export';
+};
+
+export type ExportPayoutRunErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ExportPayoutRunError = ExportPayoutRunErrors[keyof ExportPayoutRunErrors];
+
+export type ExportPayoutRunResponses = {
+    /**
+     * One line a payout, after a line of names.
+     */
+    200: CsvText;
+};
+
+export type ExportPayoutRunResponse = ExportPayoutRunResponses[keyof ExportPayoutRunResponses];
+
+export type ListPayoutsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this run.
+         */
+        run_id?: Id;
+        /**
+         * Only those of this participant.
+         */
+        participant_id?: Id;
+        /**
+         * Only those in this state.
+         */
+        state?: PayoutState;
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payouts';
+};
+
+export type ListPayoutsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutsError = ListPayoutsErrors[keyof ListPayoutsErrors];
+
+export type ListPayoutsResponses = {
+    /**
+     * A page of payouts.
+     */
+    200: PayoutPage;
+};
+
+export type ListPayoutsResponse = ListPayoutsResponses[keyof ListPayoutsResponses];
+
+export type GetPayoutData = {
+    body?: never;
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}';
+};
+
+export type GetPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetPayoutError = GetPayoutErrors[keyof GetPayoutErrors];
+
+export type GetPayoutResponses = {
+    /**
+     * The payout.
+     */
+    200: Payout;
+};
+
+export type GetPayoutResponse = GetPayoutResponses[keyof GetPayoutResponses];
+
+export type ListPayoutItemsData = {
+    body?: never;
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: {
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payouts/{payout_id}/items';
+};
+
+export type ListPayoutItemsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutItemsError = ListPayoutItemsErrors[keyof ListPayoutItemsErrors];
+
+export type ListPayoutItemsResponses = {
+    /**
+     * A page of items.
+     */
+    200: PayoutItemPage;
+};
+
+export type ListPayoutItemsResponse = ListPayoutItemsResponses[keyof ListPayoutItemsResponses];
+
+export type ApprovePayoutData = {
+    body?: never;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/approve';
+};
+
+export type ApprovePayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ApprovePayoutError = ApprovePayoutErrors[keyof ApprovePayoutErrors];
+
+export type ApprovePayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type ApprovePayoutResponse = ApprovePayoutResponses[keyof ApprovePayoutResponses];
+
+export type CancelPayoutData = {
+    body: ActionReason;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/cancel';
+};
+
+export type CancelPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type CancelPayoutError = CancelPayoutErrors[keyof CancelPayoutErrors];
+
+export type CancelPayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type CancelPayoutResponse = CancelPayoutResponses[keyof CancelPayoutResponses];
+
+export type SubmitPayoutData = {
+    body?: never;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/submit';
+};
+
+export type SubmitPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type SubmitPayoutError = SubmitPayoutErrors[keyof SubmitPayoutErrors];
+
+export type SubmitPayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type SubmitPayoutResponse = SubmitPayoutResponses[keyof SubmitPayoutResponses];
+
+export type MarkPayoutPaidData = {
+    body: PaymentReport;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/mark-paid';
+};
+
+export type MarkPayoutPaidErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type MarkPayoutPaidError = MarkPayoutPaidErrors[keyof MarkPayoutPaidErrors];
+
+export type MarkPayoutPaidResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type MarkPayoutPaidResponse = MarkPayoutPaidResponses[keyof MarkPayoutPaidResponses];
+
+export type MarkPayoutFailedData = {
+    body: FailureReport;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/mark-failed';
+};
+
+export type MarkPayoutFailedErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type MarkPayoutFailedError = MarkPayoutFailedErrors[keyof MarkPayoutFailedErrors];
+
+export type MarkPayoutFailedResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type MarkPayoutFailedResponse = MarkPayoutFailedResponses[keyof MarkPayoutFailedResponses];
+
+export type ReturnPayoutData = {
+    body: FailureReport;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/return';
+};
+
+export type ReturnPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ReturnPayoutError = ReturnPayoutErrors[keyof ReturnPayoutErrors];
+
+export type ReturnPayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type ReturnPayoutResponse = ReturnPayoutResponses[keyof ReturnPayoutResponses];
+
+export type RetryPayoutData = {
+    body?: never;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/retry';
+};
+
+export type RetryPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type RetryPayoutError = RetryPayoutErrors[keyof RetryPayoutErrors];
+
+export type RetryPayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type RetryPayoutResponse = RetryPayoutResponses[keyof RetryPayoutResponses];
 
 export type ListEventsData = {
     body?: never;
