@@ -428,6 +428,7 @@ const (
 	EventTypeCodeUpdated              EventType = "code.updated"
 	EventTypeConversionDisqualified   EventType = "conversion.disqualified"
 	EventTypeConversionMatched        EventType = "conversion.matched"
+	EventTypeConversionPriced         EventType = "conversion.priced"
 	EventTypeConversionRecorded       EventType = "conversion.recorded"
 	EventTypeConversionRestored       EventType = "conversion.restored"
 	EventTypeConversionReversed       EventType = "conversion.reversed"
@@ -484,6 +485,7 @@ const (
 	EventTypeRewardReversed           EventType = "reward.reversed"
 	EventTypeRewardUnredeemed         EventType = "reward.unredeemed"
 	EventTypeRewardUnreserved         EventType = "reward.unreserved"
+	EventTypeRewardWaiting            EventType = "reward.waiting"
 	EventTypeSignupRecorded           EventType = "signup.recorded"
 	EventTypeWorkspaceCreated         EventType = "workspace.created"
 )
@@ -514,6 +516,8 @@ func (e EventType) Valid() bool {
 	case EventTypeConversionDisqualified:
 		return true
 	case EventTypeConversionMatched:
+		return true
+	case EventTypeConversionPriced:
 		return true
 	case EventTypeConversionRecorded:
 		return true
@@ -626,6 +630,8 @@ func (e EventType) Valid() bool {
 	case EventTypeRewardUnredeemed:
 		return true
 	case EventTypeRewardUnreserved:
+		return true
+	case EventTypeRewardWaiting:
 		return true
 	case EventTypeSignupRecorded:
 		return true
@@ -1790,6 +1796,18 @@ type APIKeyPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
+// AppliedRate The rate by which the amounts were converted: the first that was known, kept for every reversal. Absent when the currencies are the same, and while there is none.
+type AppliedRate struct {
+	// EffectiveAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	EffectiveAt Timestamp `json:"effective_at"`
+
+	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+	Rate DecimalRate `json:"rate"`
+
+	// Source Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
+	Source SourceName `json:"source"`
+}
+
 // Attributed Whether there is a referrer. When not, `reason` says why.
 type Attributed = bool
 
@@ -1866,6 +1884,9 @@ type BalanceList struct {
 	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ParticipantID ID `json:"participant_id"`
 }
+
+// BaseAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+type BaseAmount = int64
 
 // BatchIndex Position of the item in the request, from 0.
 type BatchIndex = int64
@@ -2217,8 +2238,20 @@ type Conversion struct {
 	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
 	Amount Amount `json:"amount"`
 
+	// BaseAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+	BaseAmount nullable.Nullable[BaseAmount] `json:"base_amount"`
+
+	// BaseCurrency Currency code of ISO 4217.
+	BaseCurrency Currency `json:"base_currency"`
+
+	// BaseNetAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+	BaseNetAmount nullable.Nullable[BaseAmount] `json:"base_net_amount"`
+
 	// Currency Currency code of ISO 4217.
 	Currency Currency `json:"currency"`
+
+	// ExchangeRate The rate by which the amounts were converted: the first that was known, kept for every reversal. Absent when the currencies are the same, and while there is none.
+	ExchangeRate *AppliedRate `json:"exchange_rate,omitempty"`
 
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
 	ExternalID ExternalID `json:"external_id"`

@@ -51,33 +51,42 @@ func (q *Queries) CreateChurn(ctx context.Context, db DBTX, arg CreateChurnParam
 
 const createConversion = `-- name: CreateConversion :exec
 INSERT INTO conversions (
-    workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state,
-    reason, fingerprint, metadata, upline, version, occurred_at, received_at
+    workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, base_currency,
+    base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at, state, reason, fingerprint, metadata, upline,
+    version, occurred_at, received_at
 ) VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-    $11, $12, $13, $14, $15, $16, 1, $17, $18
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+    $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21, $22, $23, 1, $24, $25
 )
 `
 
 type CreateConversionParams struct {
-	WorkspaceID    uuid.UUID
-	ID             uuid.UUID
-	ProgramID      uuid.UUID
-	RefereeID      uuid.UUID
-	ReferralID     *uuid.UUID
-	Source         string
-	ExternalID     string
-	Type           string
-	Amount         int64
-	Currency       string
-	ReversedAmount int64
-	State          state.Conversion
-	Reason         reason.Code
-	Fingerprint    []byte
-	Metadata       json.RawMessage
-	Upline         json.RawMessage
-	OccurredAt     time.Time
-	ReceivedAt     time.Time
+	WorkspaceID        uuid.UUID
+	ID                 uuid.UUID
+	ProgramID          uuid.UUID
+	RefereeID          uuid.UUID
+	ReferralID         *uuid.UUID
+	Source             string
+	ExternalID         string
+	Type               string
+	Amount             int64
+	Currency           string
+	ReversedAmount     int64
+	BaseCurrency       string
+	BaseAmount         *int64
+	BaseReversedAmount int64
+	ExchangeRateID     *uuid.UUID
+	ExchangeRate       *string
+	ExchangeRateSource *string
+	ExchangeRateAt     *time.Time
+	State              state.Conversion
+	Reason             reason.Code
+	Fingerprint        []byte
+	Metadata           json.RawMessage
+	Upline             json.RawMessage
+	OccurredAt         time.Time
+	ReceivedAt         time.Time
 }
 
 func (q *Queries) CreateConversion(ctx context.Context, db DBTX, arg CreateConversionParams) error {
@@ -93,6 +102,13 @@ func (q *Queries) CreateConversion(ctx context.Context, db DBTX, arg CreateConve
 		arg.Amount,
 		arg.Currency,
 		arg.ReversedAmount,
+		arg.BaseCurrency,
+		arg.BaseAmount,
+		arg.BaseReversedAmount,
+		arg.ExchangeRateID,
+		arg.ExchangeRate,
+		arg.ExchangeRateSource,
+		arg.ExchangeRateAt,
 		arg.State,
 		arg.Reason,
 		arg.Fingerprint,
@@ -187,7 +203,7 @@ func (q *Queries) GetChurnByReference(ctx context.Context, db DBTX, arg GetChurn
 }
 
 const getConversion = `-- name: GetConversion :one
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline FROM conversions WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions WHERE workspace_id = $1 AND id = $2
 `
 
 type GetConversionParams struct {
@@ -218,12 +234,19 @@ func (q *Queries) GetConversion(ctx context.Context, db DBTX, arg GetConversionP
 		&i.OccurredAt,
 		&i.ReceivedAt,
 		&i.Upline,
+		&i.BaseCurrency,
+		&i.BaseAmount,
+		&i.BaseReversedAmount,
+		&i.ExchangeRateID,
+		&i.ExchangeRate,
+		&i.ExchangeRateSource,
+		&i.ExchangeRateAt,
 	)
 	return i, err
 }
 
 const getConversionByReference = `-- name: GetConversionByReference :one
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline FROM conversions
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions
 WHERE workspace_id = $1 AND source = $2 AND external_id = $3 AND type = $4
 `
 
@@ -262,12 +285,58 @@ func (q *Queries) GetConversionByReference(ctx context.Context, db DBTX, arg Get
 		&i.OccurredAt,
 		&i.ReceivedAt,
 		&i.Upline,
+		&i.BaseCurrency,
+		&i.BaseAmount,
+		&i.BaseReversedAmount,
+		&i.ExchangeRateID,
+		&i.ExchangeRate,
+		&i.ExchangeRateSource,
+		&i.ExchangeRateAt,
 	)
 	return i, err
 }
 
+const getConversionToPrice = `-- name: GetConversionToPrice :one
+SELECT conversions.id, conversions.program_id, participants.external_id AS referee_external_id
+FROM conversions
+JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
+WHERE conversions.workspace_id = $1
+    AND participants.workspace_id = $1
+    AND conversions.base_amount IS NULL
+    AND conversions.id > $2
+    AND EXISTS (
+        SELECT 1 FROM exchange_rates
+        WHERE exchange_rates.workspace_id = $1
+            AND exchange_rates.from_currency = conversions.currency
+            AND exchange_rates.to_currency = conversions.base_currency
+            AND exchange_rates.effective_at <= conversions.occurred_at
+    )
+ORDER BY conversions.id
+LIMIT 1
+`
+
+type GetConversionToPriceParams struct {
+	WorkspaceID uuid.UUID
+	After       uuid.UUID
+}
+
+type GetConversionToPriceRow struct {
+	ID                uuid.UUID
+	ProgramID         uuid.UUID
+	RefereeExternalID string
+}
+
+// The next conversion after another that waits for a rate which is known. Not locked: its referee is locked first, as always, and then
+// the row is looked at again.
+func (q *Queries) GetConversionToPrice(ctx context.Context, db DBTX, arg GetConversionToPriceParams) (GetConversionToPriceRow, error) {
+	row := db.QueryRow(ctx, getConversionToPrice, arg.WorkspaceID, arg.After)
+	var i GetConversionToPriceRow
+	err := row.Scan(&i.ID, &i.ProgramID, &i.RefereeExternalID)
+	return i, err
+}
+
 const getConversionWithReferee = `-- name: GetConversionWithReferee :one
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, participants.external_id AS referee_external_id
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at, participants.external_id AS referee_external_id
 FROM conversions
 JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
 WHERE conversions.workspace_id = $1 AND participants.workspace_id = $1 AND conversions.id = $2
@@ -306,6 +375,13 @@ func (q *Queries) GetConversionWithReferee(ctx context.Context, db DBTX, arg Get
 		&i.Conversion.OccurredAt,
 		&i.Conversion.ReceivedAt,
 		&i.Conversion.Upline,
+		&i.Conversion.BaseCurrency,
+		&i.Conversion.BaseAmount,
+		&i.Conversion.BaseReversedAmount,
+		&i.Conversion.ExchangeRateID,
+		&i.Conversion.ExchangeRate,
+		&i.Conversion.ExchangeRateSource,
+		&i.Conversion.ExchangeRateAt,
 		&i.RefereeExternalID,
 	)
 	return i, err
@@ -406,7 +482,7 @@ func (q *Queries) GetReversalByReference(ctx context.Context, db DBTX, arg GetRe
 }
 
 const listConversions = `-- name: ListConversions :many
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, participants.external_id AS referee_external_id
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at, participants.external_id AS referee_external_id
 FROM conversions
 JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
 WHERE conversions.workspace_id = $1
@@ -472,6 +548,13 @@ func (q *Queries) ListConversions(ctx context.Context, db DBTX, arg ListConversi
 			&i.Conversion.OccurredAt,
 			&i.Conversion.ReceivedAt,
 			&i.Conversion.Upline,
+			&i.Conversion.BaseCurrency,
+			&i.Conversion.BaseAmount,
+			&i.Conversion.BaseReversedAmount,
+			&i.Conversion.ExchangeRateID,
+			&i.Conversion.ExchangeRate,
+			&i.Conversion.ExchangeRateSource,
+			&i.Conversion.ExchangeRateAt,
 			&i.RefereeExternalID,
 		); err != nil {
 			return nil, err
@@ -485,7 +568,7 @@ func (q *Queries) ListConversions(ctx context.Context, db DBTX, arg ListConversi
 }
 
 const listConversionsByReference = `-- name: ListConversionsByReference :many
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline FROM conversions
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at FROM conversions
 JOIN (
     SELECT unnest($1::text[]) AS source, unnest($2::text[]) AS external_id, unnest($3::text[]) AS type
 ) AS named ON named.source = conversions.source AND named.external_id = conversions.external_id AND named.type = conversions.type
@@ -534,6 +617,13 @@ func (q *Queries) ListConversionsByReference(ctx context.Context, db DBTX, arg L
 			&i.OccurredAt,
 			&i.ReceivedAt,
 			&i.Upline,
+			&i.BaseCurrency,
+			&i.BaseAmount,
+			&i.BaseReversedAmount,
+			&i.ExchangeRateID,
+			&i.ExchangeRate,
+			&i.ExchangeRateSource,
+			&i.ExchangeRateAt,
 		); err != nil {
 			return nil, err
 		}
@@ -594,7 +684,7 @@ func (q *Queries) ListRefereeChurns(ctx context.Context, db DBTX, arg ListRefere
 }
 
 const listRefereeConversionsForUpdate = `-- name: ListRefereeConversionsForUpdate :many
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline FROM conversions
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions
 WHERE conversions.workspace_id = $1
     AND conversions.program_id = $2
     AND conversions.referee_id = (
@@ -641,6 +731,13 @@ func (q *Queries) ListRefereeConversionsForUpdate(ctx context.Context, db DBTX, 
 			&i.OccurredAt,
 			&i.ReceivedAt,
 			&i.Upline,
+			&i.BaseCurrency,
+			&i.BaseAmount,
+			&i.BaseReversedAmount,
+			&i.ExchangeRateID,
+			&i.ExchangeRate,
+			&i.ExchangeRateSource,
+			&i.ExchangeRateAt,
 		); err != nil {
 			return nil, err
 		}
@@ -900,35 +997,79 @@ UPDATE conversions
 SET
     referral_id = $1,
     reversed_amount = $2,
-    state = $3,
-    reason = $4,
-    upline = $5,
+    base_reversed_amount = $3,
+    state = $4,
+    reason = $5,
+    upline = $6,
     version = version + 1
-WHERE workspace_id = $6 AND id = $7 AND state = $8 AND version = $9
+WHERE workspace_id = $7 AND id = $8 AND state = $9 AND version = $10
 `
 
 type MoveConversionParams struct {
-	ReferralID     *uuid.UUID
-	ReversedAmount int64
-	ToState        state.Conversion
-	Reason         reason.Code
-	Upline         json.RawMessage
-	WorkspaceID    uuid.UUID
-	ID             uuid.UUID
-	FromState      state.Conversion
-	Version        int64
+	ReferralID         *uuid.UUID
+	ReversedAmount     int64
+	BaseReversedAmount int64
+	ToState            state.Conversion
+	Reason             reason.Code
+	Upline             json.RawMessage
+	WorkspaceID        uuid.UUID
+	ID                 uuid.UUID
+	FromState          state.Conversion
+	Version            int64
 }
 
 func (q *Queries) MoveConversion(ctx context.Context, db DBTX, arg MoveConversionParams) error {
 	_, err := db.Exec(ctx, moveConversion,
 		arg.ReferralID,
 		arg.ReversedAmount,
+		arg.BaseReversedAmount,
 		arg.ToState,
 		arg.Reason,
 		arg.Upline,
 		arg.WorkspaceID,
 		arg.ID,
 		arg.FromState,
+		arg.Version,
+	)
+	return err
+}
+
+const priceConversion = `-- name: PriceConversion :exec
+UPDATE conversions
+SET
+    base_amount = $1,
+    base_reversed_amount = $2,
+    exchange_rate_id = $3,
+    exchange_rate = $4,
+    exchange_rate_source = $5,
+    exchange_rate_at = $6,
+    version = version + 1
+WHERE workspace_id = $7 AND id = $8 AND base_amount IS NULL AND version = $9
+`
+
+type PriceConversionParams struct {
+	BaseAmount         *int64
+	BaseReversedAmount int64
+	ExchangeRateID     *uuid.UUID
+	ExchangeRate       *string
+	ExchangeRateSource *string
+	ExchangeRateAt     *time.Time
+	WorkspaceID        uuid.UUID
+	ID                 uuid.UUID
+	Version            int64
+}
+
+// Once: the rate that was known first stays.
+func (q *Queries) PriceConversion(ctx context.Context, db DBTX, arg PriceConversionParams) error {
+	_, err := db.Exec(ctx, priceConversion,
+		arg.BaseAmount,
+		arg.BaseReversedAmount,
+		arg.ExchangeRateID,
+		arg.ExchangeRate,
+		arg.ExchangeRateSource,
+		arg.ExchangeRateAt,
+		arg.WorkspaceID,
+		arg.ID,
 		arg.Version,
 	)
 	return err

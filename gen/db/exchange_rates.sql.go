@@ -42,6 +42,42 @@ func (q *Queries) CreateExchangeRate(ctx context.Context, db DBTX, arg CreateExc
 	return err
 }
 
+const getExchangeRateAt = `-- name: GetExchangeRateAt :one
+SELECT workspace_id, id, from_currency, to_currency, rate, source, effective_at, created_at FROM exchange_rates
+WHERE workspace_id = $1 AND from_currency = $2 AND to_currency = $3 AND effective_at <= $4
+ORDER BY effective_at DESC, id DESC
+LIMIT 1
+`
+
+type GetExchangeRateAtParams struct {
+	WorkspaceID  uuid.UUID
+	FromCurrency string
+	ToCurrency   string
+	At           time.Time
+}
+
+// The newest rate of a pair that holds at a moment; of those from one moment, the one recorded last.
+func (q *Queries) GetExchangeRateAt(ctx context.Context, db DBTX, arg GetExchangeRateAtParams) (ExchangeRate, error) {
+	row := db.QueryRow(ctx, getExchangeRateAt,
+		arg.WorkspaceID,
+		arg.FromCurrency,
+		arg.ToCurrency,
+		arg.At,
+	)
+	var i ExchangeRate
+	err := row.Scan(
+		&i.WorkspaceID,
+		&i.ID,
+		&i.FromCurrency,
+		&i.ToCurrency,
+		&i.Rate,
+		&i.Source,
+		&i.EffectiveAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const getExchangeRateByReference = `-- name: GetExchangeRateByReference :one
 SELECT workspace_id, id, from_currency, to_currency, rate, source, effective_at, created_at FROM exchange_rates
 WHERE workspace_id = $1

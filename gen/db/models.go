@@ -127,7 +127,17 @@ type Conversion struct {
 	OccurredAt     time.Time
 	ReceivedAt     time.Time
 	// The ancestors of the referrer when the conversion occurred, nearest first: [{"participant_id", "eligible", "group"}].
-	Upline json.RawMessage
+	Upline       json.RawMessage
+	BaseCurrency string
+	// The amount in the program's currency, by the rate that was known first and stays: NULL while there is none.
+	BaseAmount *int64
+	// What is gone of base_amount: what is left of amount, converted by the same rate, is the rest.
+	BaseReversedAmount int64
+	ExchangeRateID     *uuid.UUID
+	// The rate, its source and the moment from which it holds, as they stand in exchange_rates.
+	ExchangeRate       *string
+	ExchangeRateSource *string
+	ExchangeRateAt     *time.Time
 }
 
 // One row is an amount that a participant spent of its credit, points or the like, in a named use in the integrator's system.

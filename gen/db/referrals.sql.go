@@ -171,6 +171,17 @@ SELECT (
     )
     OR EXISTS (SELECT 1 FROM payouts WHERE payouts.workspace_id = $1 AND payouts.due_at <= $2)
     OR EXISTS (SELECT 1 FROM payout_runs WHERE payout_runs.workspace_id = $1 AND payout_runs.state = 'preparing')
+    OR EXISTS (
+        SELECT 1 FROM conversions
+        JOIN exchange_rates
+            ON exchange_rates.workspace_id = conversions.workspace_id
+            AND exchange_rates.from_currency = conversions.currency
+            AND exchange_rates.to_currency = conversions.base_currency
+            AND exchange_rates.effective_at <= conversions.occurred_at
+        WHERE conversions.workspace_id = $1
+            AND exchange_rates.workspace_id = $1
+            AND conversions.base_amount IS NULL
+    )
 )::boolean
 `
 
@@ -179,7 +190,8 @@ type HasDueWorkParams struct {
 	Now         time.Time
 }
 
-// Whether a reward, a referral, a period of tiers or a payout waits for a date of its own to be acted upon: a plain read, which locks nothing.
+// Whether anything waits for a date of its own, or a conversion for a rate that is there, to be acted upon: a plain read, which locks
+// nothing.
 func (q *Queries) HasDueWork(ctx context.Context, db DBTX, arg HasDueWorkParams) (bool, error) {
 	row := db.QueryRow(ctx, hasDueWork, arg.WorkspaceID, arg.Now)
 	var column_1 bool

@@ -227,6 +227,55 @@ func (q *Queries) GetRewardForUpdate(ctx context.Context, db DBTX, arg GetReward
 	return i, err
 }
 
+const grantReward = `-- name: GrantReward :exec
+UPDATE rewards
+SET
+    state = $1, granted = $2, reversed = $3, capped = $4, limits = $5, tier = $6,
+    amount_type = $7, amount_value = $8, reason = $9, note = $10, version = version + 1
+WHERE workspace_id = $11
+    AND id = $12
+    AND state IN ('pending_fx', 'cancelled')
+    AND granted = 0
+    AND amount_type IS NULL
+    AND version = $13
+`
+
+type GrantRewardParams struct {
+	ToState     state.Reward
+	Granted     int64
+	Reversed    int64
+	Capped      int64
+	Limits      []string
+	Tier        int32
+	AmountType  *string
+	AmountValue *int64
+	Reason      reason.Code
+	Note        *string
+	WorkspaceID uuid.UUID
+	ID          uuid.UUID
+	Version     int64
+}
+
+// Gives a reward that waited for a rate its amount, once.
+func (q *Queries) GrantReward(ctx context.Context, db DBTX, arg GrantRewardParams) error {
+	_, err := db.Exec(ctx, grantReward,
+		arg.ToState,
+		arg.Granted,
+		arg.Reversed,
+		arg.Capped,
+		arg.Limits,
+		arg.Tier,
+		arg.AmountType,
+		arg.AmountValue,
+		arg.Reason,
+		arg.Note,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.Version,
+	)
+	return err
+}
+
 const listRefereeRewardsForUpdate = `-- name: ListRefereeRewardsForUpdate :many
 SELECT rewards.workspace_id, rewards.id, rewards.program_id, rewards.program_version_id, rewards.referral_id, rewards.conversion_id, rewards.participant_id, rewards.cause_kind, rewards.cause_id, rewards.rule_key, rewards.beneficiary, rewards.level, rewards.kind, rewards.currency, rewards.granted, rewards.reversed, rewards.capped, rewards.state, rewards.reason, rewards.note, rewards.available_at, rewards.version, rewards.created_at, rewards.tier, rewards.amount_type, rewards.amount_value, rewards.limits, rewards.redeemed, rewards.expires_at
 FROM rewards

@@ -82,7 +82,7 @@ func (q *Queries) ListProgramChurns(ctx context.Context, db DBTX, arg ListProgra
 }
 
 const listProgramConversions = `-- name: ListProgramConversions :many
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline FROM conversions
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions
 WHERE workspace_id = $1 AND program_id = $2 AND referral_id IS NOT NULL
 ORDER BY id
 LIMIT $3
@@ -123,6 +123,13 @@ func (q *Queries) ListProgramConversions(ctx context.Context, db DBTX, arg ListP
 			&i.OccurredAt,
 			&i.ReceivedAt,
 			&i.Upline,
+			&i.BaseCurrency,
+			&i.BaseAmount,
+			&i.BaseReversedAmount,
+			&i.ExchangeRateID,
+			&i.ExchangeRate,
+			&i.ExchangeRateSource,
+			&i.ExchangeRateAt,
 		); err != nil {
 			return nil, err
 		}

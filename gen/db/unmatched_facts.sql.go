@@ -45,6 +45,21 @@ func (q *Queries) CreateUnmatchedFact(ctx context.Context, db DBTX, arg CreateUn
 	return err
 }
 
+const ensureFactKey = `-- name: EnsureFactKey :exec
+INSERT INTO fact_keys (workspace_id, key) VALUES ($1, $2)
+ON CONFLICT (workspace_id, key) DO NOTHING
+`
+
+type EnsureFactKeyParams struct {
+	WorkspaceID uuid.UUID
+	Key         string
+}
+
+func (q *Queries) EnsureFactKey(ctx context.Context, db DBTX, arg EnsureFactKeyParams) error {
+	_, err := db.Exec(ctx, ensureFactKey, arg.WorkspaceID, arg.Key)
+	return err
+}
+
 const listUnmatchedFacts = `-- name: ListUnmatchedFacts :many
 SELECT workspace_id, id, kind, fact_id, program_id, referee_id, waits_for, state, reason, received_at, settled_at FROM unmatched_facts
 WHERE workspace_id = $1
@@ -181,4 +196,21 @@ func (q *Queries) SettleUnmatchedFacts(ctx context.Context, db DBTX, arg SettleU
 		arg.FactIds,
 	)
 	return err
+}
+
+const shareFactKey = `-- name: ShareFactKey :one
+SELECT key FROM fact_keys WHERE workspace_id = $1 AND key = $2 FOR SHARE
+`
+
+type ShareFactKeyParams struct {
+	WorkspaceID uuid.UUID
+	Key         string
+}
+
+// Locks a meeting point together with others, against those who lock it alone.
+func (q *Queries) ShareFactKey(ctx context.Context, db DBTX, arg ShareFactKeyParams) (string, error) {
+	row := db.QueryRow(ctx, shareFactKey, arg.WorkspaceID, arg.Key)
+	var key string
+	err := row.Scan(&key)
+	return key, err
 }

@@ -40,6 +40,7 @@ func Checks() []Check {
 	checks := []Check{
 		{"decisions_replay", "Every stored decision replays to the same answer, byte for byte, and its inputs have their hash.", decisionsReplay},
 		{"log_is_whole", "The log of every workspace is the chain that was written, and there is nothing beside it.", logIsWhole},
+		{"base_amounts", "Every sale in another currency is worth what the recorded rate that it names says.", baseAmounts},
 		{"no_cycles", "Nobody came into a program through somebody whom they brought in.", noCycles},
 	}
 	files, err := fs.Glob(statements, "checks/*.sql")

@@ -108,6 +108,10 @@ var faults = map[string][]fault{
 			INSERT INTO referrals SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid()))).* FROM referrals AS r WHERE state = 'qualified'`, "has 2 live referrals"},
 		{`ALTER TABLE referrals DROP CONSTRAINT referrals_referrer_id_check; UPDATE referrals SET referrer_id = referee_id`, "on both sides"},
 	},
+	"base_amounts": {
+		{priced("rate", "2 * amount + 1"), "by its rate, stored is"},
+		{priced("'3'", "2 * amount"), "another rate than the one that it names"},
+	},
 	"no_cycles": {
 		{`UPDATE referrals SET referrer_id = (SELECT id FROM participants WHERE external_id = 'eve')
 			WHERE referee_id = (SELECT id FROM participants WHERE external_id = 'ann')`, "through itself"},
@@ -196,6 +200,14 @@ var faults = map[string][]fault{
 	"durable": {{`SET LOCAL synchronous_commit = off`, "synchronous_commit is off"}},
 }
 
+// priced makes every sale one in pounds, which are 2 euros each, with a rate and a worth of the fault's choice.
+func priced(rate, worth string) string {
+	return `INSERT INTO exchange_rates SELECT workspace_id, gen_random_uuid(), 'GBP', 'EUR', '2', 's', '2020-01-01'::timestamptz, now() FROM workspaces;
+		UPDATE conversions SET currency = 'GBP', base_amount = ` + worth + `, exchange_rate_id = r.id, exchange_rate = ` + rate + `, exchange_rate_source = r.source,
+			exchange_rate_at = r.effective_at
+		FROM exchange_rates AS r WHERE r.workspace_id = conversions.workspace_id`
+}
+
 // counterFaults changes every counter of a table alone, and takes rows away.
 func counterFaults(table string) []fault {
 	out := []fault{{"DELETE FROM " + table, " counts 0 "}}
@@ -209,8 +221,8 @@ func counterFaults(table string) []fault {
 		fault{`UPDATE signups SET occurred_at = occurred_at - interval '2 days'`, " signups "},
 		fault{`UPDATE referrals SET attributed_at = attributed_at - interval '2 days'`, " referrals "},
 		fault{`UPDATE referrals SET qualified_at = qualified_at - interval '2 days'`, " qualified "},
-		fault{`UPDATE conversions SET amount = amount + 1`, " revenue "},
-		fault{`UPDATE conversions SET reversed_amount = 0`, " reversed_revenue "},
+		fault{`UPDATE conversions SET amount = amount + 1, base_amount = base_amount + 1`, " revenue "},
+		fault{`UPDATE conversions SET base_reversed_amount = 0`, " reversed_revenue "},
 		fault{`UPDATE rewards SET granted = granted + 1`, " rewards_granted "},
 		fault{`UPDATE clicks SET classification = 'bot'`, " human_clicks "},
 		fault{`DELETE FROM click_batches`, " clicks "})

@@ -43,8 +43,8 @@ func (n NewConversion) fingerprint() []byte {
 }
 
 // RecordConversion stores a conversion and settles its referee with it. Without a referral that covers it, it is kept as
-// unmatched and counts when the signup arrives. Errors: unknown_reference, occurred_at_out_of_range, currency_mismatch, and
-// conflict when the reference was used for a different conversion.
+// unmatched and counts when the signup arrives; in another currency than the program's, without a rate, it counts and its rewards wait.
+// Errors: unknown_reference, occurred_at_out_of_range, currency_mismatch, amount_not_allowed, and conflict when the reference was used for a different conversion.
 func (e *Engine) RecordConversion(ctx context.Context, tx *store.Tx, s Scope, n NewConversion) (Converted, error) {
 	at, err := s.occurredAt(n.OccurredAt)
 	if err != nil {
@@ -70,19 +70,18 @@ func (e *Engine) RecordConversion(ctx context.Context, tx *store.Tx, s Scope, n 
 	if known.ID != uuid.Nil {
 		return knownConversion(h, known, n)
 	}
-	if n.Currency != h.program.Currency {
-		return Converted{}, problem.CurrencyMismatch.With("the program counts in " + h.program.Currency).
-			WithErrors([]problem.FieldError{{Pointer: "/currency", Message: "must be " + h.program.Currency}})
-	}
 	b := h.mark()
 	c := db.Conversion{
 		WorkspaceID: s.Workspace, ID: newID(), ProgramID: h.program.ID, RefereeID: h.referee.ID, Source: n.Source,
-		ExternalID: n.ExternalID, Type: n.Type, Amount: n.Amount, Currency: n.Currency, State: state.ConversionUnmatched,
+		ExternalID: n.ExternalID, Type: n.Type, Amount: n.Amount, Currency: n.Currency, BaseCurrency: h.program.Currency, State: state.ConversionUnmatched,
 		Reason: reason.NoReferral, Fingerprint: n.fingerprint(), Metadata: orEmpty(n.Metadata), OccurredAt: at, ReceivedAt: s.Now,
+	}
+	r := e.record(tx, s)
+	if err := r.priceNew(ctx, &c); err != nil {
+		return Converted{}, err
 	}
 	h.conversions = append(h.conversions, c)
 	h.reversals = append(h.reversals, undone...)
-	r := e.record(tx, s)
 	if err := r.settle(ctx, h, b); err != nil {
 		return Converted{}, err
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
@@ -76,7 +77,7 @@ func (e *Engine) expireReferral(ctx context.Context, tx *store.Tx, s Scope, afte
 
 // Due says how much background work was done.
 type Due struct {
-	Matured, Lapsed, Expired, Rated, Payouts, Sealed int // lapsed are the rewards that expired, expired the referrals
+	Matured, Lapsed, Expired, Rated, Payouts, Priced, Sealed int // lapsed are the rewards that expired, expired the referrals
 }
 
 // RunDue does everything that is due in a workspace, batch by batch, each in a transaction of its own. Where nothing is due, as
@@ -123,6 +124,9 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 		more = n > 0 || lapsed > 0 || next != nil
 	}
 	if dueNow {
+		if done.Priced, err = e.PriceConversions(ctx, st, s, math.MaxInt); err != nil {
+			return done, err
+		}
 		if done.Rated, err = e.closeTierPeriods(ctx, st, s); err != nil {
 			return done, err
 		}

@@ -38,6 +38,8 @@ type logged struct {
 	Redeemed       int64       `json:"redeemed"`
 	Taken          int64       `json:"taken"`
 	Qualifying     *uuid.UUID  `json:"qualifying_conversion_id"`
+	Rate           string      `json:"rate"`
+	Source         string      `json:"source"`
 	Note           string      `json:"-"` // stored beside the data
 }
 
@@ -111,7 +113,7 @@ func (n *narrator) tellQualified(s *Step, what string, d logged) {
 	minimum := n.rules.Qualification.MinimumAmount
 	s.Detail = upper(sale(c)) + " qualified the referral: it occurred before the end of the window at " + when(n.referral.QualifyBy)
 	if minimum > 0 {
-		s.Detail += " and reached the minimum of " + money.Text(minimum, c.Currency)
+		s.Detail += " and reached the minimum of " + money.Text(minimum, c.BaseCurrency)
 	}
 	s.Detail += "."
 	if what == "reopened" {
@@ -126,6 +128,12 @@ func (n *narrator) tellQualified(s *Step, what string, d logged) {
 
 func (n *narrator) tellConversion(s *Step, what string, id uuid.UUID, d logged) {
 	c := n.conversions[id]
+	if what == "priced" {
+		s.Title, s.Reason = "Exchange rate applied", reason.Counted
+		s.Detail = upper(sale(c)) + " had waited for a rate. It stays " + d.Rate + ", by " + d.Source + ", whatever is refunded later."
+		s.Amounts = append(amounts(c.Currency, "sale", c.Amount), amounts(c.BaseCurrency, "base", deref(c.BaseAmount))...)
+		return
+	}
 	n.taken[id] = d.ReversedAmount
 	left, part := money.Text(d.Amount-d.ReversedAmount, d.Currency)+" of "+money.Text(d.Amount, d.Currency)+" are left.", " in part. "
 	if d.ReversedAmount == d.Amount {
@@ -201,6 +209,8 @@ func (n *narrator) tellReward(s *Step, what string, id uuid.UUID, d logged) {
 	left := money.Text(net, d.Currency) + " of " + money.Text(d.Granted, d.Currency) + " are left."
 	s.Amounts = amounts(d.Currency, "granted", d.Granted, "net", net)
 	switch what {
+	case "waiting":
+		s.Title, s.Detail, s.Amounts = "Reward waits", means(d.Reason), []NamedAmount{}
 	case "granted":
 		n.tellGrant(s, w, d)
 	case "available":
@@ -209,7 +219,7 @@ func (n *narrator) tellReward(s *Step, what string, id uuid.UUID, d logged) {
 	case "reversed", "cancelled":
 		s.Title = map[string]string{"reversed": "Reward reversed in part", "cancelled": "Reward cancelled"}[what]
 		s.Detail = means(d.Reason) + " " + left
-		if !n.cut {
+		if !n.cut && d.Granted > 0 {
 			s.Detail = means(d.Reason) + " That takes " + money.Text(d.Reversed-before, d.Currency) + " of the reward " + w.RuleKey + "; " + left
 			s.Amounts = amounts(d.Currency, "granted", d.Granted, "reversed", d.Reversed-before, "net", net)
 		}
@@ -252,7 +262,8 @@ func (n *narrator) tellGrant(s *Step, w db.Reward, d logged) {
 	}
 	s.Amounts = amounts(d.Currency, "granted", d.Granted)
 	if w.ConversionID != nil {
-		s.Amounts = amounts(d.Currency, "sale", n.conversions[*w.ConversionID].Amount, "granted", d.Granted)
+		c := n.conversions[*w.ConversionID]
+		s.Amounts = append(amounts(c.Currency, "sale", c.Amount), s.Amounts...)
 	}
 }
 
@@ -265,12 +276,16 @@ func amounts(currency string, pairs ...any) []NamedAmount {
 	return out
 }
 
-// sale names a conversion: the purchase order-5001 of 100.00 USD.
+// sale names a conversion: the purchase order-5001 of 100.00 EUR (110.00 USD at 1.10).
 func sale(c db.Conversion) string {
 	if c.Amount == 0 {
 		return "the " + c.Type + " " + c.ExternalID
 	}
-	return "the " + c.Type + " " + c.ExternalID + " of " + money.Text(c.Amount, c.Currency)
+	text := "the " + c.Type + " " + c.ExternalID + " of " + money.Text(c.Amount, c.Currency)
+	if c.ExchangeRate != nil {
+		text += " (" + money.Text(*c.BaseAmount, c.BaseCurrency) + " at " + *c.ExchangeRate + ")"
+	}
+	return text
 }
 
 // when writes a moment for people to read.

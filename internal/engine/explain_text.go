@@ -185,6 +185,9 @@ func (t *story) explainReward(w db.Reward, owner string) (Explanation, error) {
 
 func (t *story) rewardSummary(w db.Reward, owner string) string {
 	net := w.Granted - w.Reversed
+	if w.State == state.RewardPendingFX {
+		return owner + " gets something as soon as there is an exchange rate for " + sale(t.conversions[w.CauseID]) + "."
+	}
 	if net == 0 && w.Granted > 0 {
 		return owner + " gets nothing any more: " + t.ground(w, t.conversions) + ", and all of it was taken back: " + because(w.Reason)
 	}
@@ -212,7 +215,7 @@ func (t *story) ground(w db.Reward, conversions map[uuid.UUID]db.Conversion) str
 	var amount int64
 	if w.ConversionID != nil {
 		c := conversions[*w.ConversionID]
-		cause, amount = " of "+sale(c), c.Amount
+		cause, amount = " of "+sale(c), deref(c.BaseAmount)
 	}
 	i := slices.IndexFunc(t.rules.Rewards, func(r rules.RewardRule) bool { return r.Key == w.RuleKey })
 	if i >= 0 && t.rules.Rewards[i].Amount.Type == rules.BasisPoints && settlement.Amount(t.rules.Rewards[i].Amount, amount) == w.Granted {

@@ -36,6 +36,7 @@ type history struct {
 	churns      []db.Churn
 	rewards     []db.Reward
 	waiting     []db.UnmatchedFact
+	priced      map[uuid.UUID]bool // conversions whose rate came with this transaction
 }
 
 // referee says who a fact is about, and what it newly tells of that person.

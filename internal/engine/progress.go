@@ -40,7 +40,7 @@ func (p progress) of(m rules.Measure) int64 {
 }
 
 // reached is what a referral adds to what its referrer has reached: itself in the month in which it qualified, while it is qualified,
-// and its conversions of which something is left in the months in which they occurred.
+// and its conversions of which something is left in the months in which they occurred, once they have a rate.
 func (h *history) reached(ref db.Referral) map[monthCell]progress {
 	out := map[monthCell]progress{}
 	if !isOpen(ref.State) {
@@ -55,8 +55,8 @@ func (h *history) reached(ref db.Referral) map[monthCell]progress {
 	}
 	for _, c := range h.conversions {
 		counts := c.State == state.ConversionCounted || c.State == state.ConversionPartiallyReversed
-		if counts && c.ReferralID != nil && *c.ReferralID == ref.ID {
-			add(c.OccurredAt, progress{conversions: 1, revenue: c.Amount - c.ReversedAmount})
+		if counts && c.BaseAmount != nil && c.ReferralID != nil && *c.ReferralID == ref.ID {
+			add(c.OccurredAt, progress{conversions: 1, revenue: *c.BaseAmount - c.BaseReversedAmount})
 		}
 	}
 	return out

@@ -94,7 +94,7 @@ func (h *history) match() {
 	})
 	for i := range h.conversions {
 		c := &h.conversions[i]
-		c.ReversedAmount, _, _ = settlement.Net(c.Amount, h.reversalsOf(*c))
+		h.setReversed(c)
 		if len(open) == 0 || (c.ReferralID != nil && !lets[*c.ReferralID]) {
 			continue
 		}
@@ -124,6 +124,7 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 			ID: c.ID.String(), Key: c.Source + "\x00" + c.ExternalID + "\x00" + c.Type, Type: c.Type, Amount: c.Amount,
 			Reversals: h.reversalsOf(*c), OccurredAt: c.OccurredAt, Stored: c.State, Upline: upline(c.Upline), Meets: h.meets(*c),
 			Group: h.groups[r.ReferrerID].At(c.OccurredAt),
+			Exchange: exchangeOf(*c), Unpriced: c.BaseAmount == nil, PricedNow: h.priced[c.ID],
 		}
 		if version := h.versionAt(r, c.OccurredAt); version != r.ProgramVersionID {
 			doc := h.documents[version]
@@ -189,6 +190,12 @@ func (r *recorder) writeConversions(ctx context.Context, h *history, b before) e
 	for i := range h.conversions {
 		c := &h.conversions[i]
 		old, stored := b.conversions[c.ID]
+		if h.priced[c.ID] {
+			var err error
+			if old, err = r.priceConversion(ctx, old, c); err != nil {
+				return err
+			}
+		}
 		switch {
 		case !stored:
 			if err := r.createConversion(ctx, c); err != nil {
@@ -210,22 +217,27 @@ func (r *recorder) createConversion(ctx context.Context, c *db.Conversion) error
 	return r.e.q.CreateConversion(ctx, r.tx.Write(), db.CreateConversionParams{
 		WorkspaceID: r.s.Workspace, ID: c.ID, ProgramID: c.ProgramID, RefereeID: c.RefereeID, ReferralID: c.ReferralID,
 		Source: c.Source, ExternalID: c.ExternalID, Type: c.Type, Amount: c.Amount, Currency: c.Currency,
-		ReversedAmount: c.ReversedAmount, State: c.State, Reason: c.Reason, Fingerprint: c.Fingerprint, Metadata: c.Metadata, Upline: c.Upline,
+		ReversedAmount: c.ReversedAmount, BaseCurrency: c.BaseCurrency, BaseAmount: c.BaseAmount, BaseReversedAmount: c.BaseReversedAmount,
+		ExchangeRateID: c.ExchangeRateID, ExchangeRate: c.ExchangeRate, ExchangeRateSource: c.ExchangeRateSource, ExchangeRateAt: c.ExchangeRateAt, State: c.State, Reason: c.Reason, Fingerprint: c.Fingerprint, Metadata: c.Metadata, Upline: c.Upline,
 		OccurredAt: c.OccurredAt, ReceivedAt: c.ReceivedAt,
 	})
 }
 
 func (r *recorder) moveConversion(ctx context.Context, old db.Conversion, c *db.Conversion) error {
-	if event := conversionEvent(old, *c); old.State != state.ConversionUnmatched || event == "conversion.disqualified" {
+	event := conversionEvent(old, *c)
+	switch priced := old.BaseAmount == nil && c.BaseAmount != nil; {
+	case priced && event == "conversion.matched" && same(old.ReferralID, c.ReferralID): // only its reason is another one now
+	case old.State != state.ConversionUnmatched || event == "conversion.disqualified":
 		r.event(event, "conversion", c.ID, conversionData(*c))
-	} else { // what was undone before it was matched is undone after it
+	default: // what was undone before it was matched is undone after it
 		r.event("conversion.matched", "conversion", c.ID, conversionData(*c))
 		if c.ReversedAmount > 0 {
 			r.event("conversion.reversed", "conversion", c.ID, conversionData(*c))
 		}
 	}
 	err := r.e.q.MoveConversion(ctx, r.tx.Guard(), db.MoveConversionParams{
-		WorkspaceID: r.s.Workspace, ID: c.ID, ReferralID: c.ReferralID, ReversedAmount: c.ReversedAmount, ToState: c.State,
+		WorkspaceID: r.s.Workspace, ID: c.ID, ReferralID: c.ReferralID, ReversedAmount: c.ReversedAmount,
+		BaseReversedAmount: c.BaseReversedAmount, ToState: c.State,
 		Reason: c.Reason, Upline: c.Upline, FromState: old.State, Version: old.Version,
 	})
 	c.Version = old.Version + 1

@@ -68,7 +68,7 @@ func (h *history) wanted(outcomes []settlement.Outcome, wanted map[limitKey]int6
 		ref := h.referrals[i]
 		for _, due := range append(o.Rewards[:len(o.Rewards):len(o.Rewards)], o.Undone...) {
 			at, known := stored[keyOf(due)]
-			if due.Denied || known && netOf(h.rewards[at], due) <= h.rewards[at].Granted-h.rewards[at].Reversed {
+			if due.Denied || due.Unpriced || known && netOf(h.rewards[at], due) <= h.rewards[at].Granted-h.rewards[at].Reversed {
 				continue
 			}
 			if !known && due.Rule.Tiers != nil {

@@ -55,7 +55,10 @@ func (r *recorder) payDues(ctx context.Context, h *history, outcomes []settlemen
 			return err
 		}
 	}
-	return r.grantUndone(ctx, h, outcomes)
+	if err := r.grantUndone(ctx, h, outcomes); err != nil {
+		return err
+	}
+	return r.stopWaiting(ctx, h)
 }
 
 // pay brings the reward of a due to what it owes. What a better tier adds to a reward is a reward of its own, caused by the first, since
@@ -69,7 +72,7 @@ func (r *recorder) pay(
 		owed[k] = true
 		at, known := stored[k]
 		if !known {
-			if (due.Net > 0 || due.Denied) && isOpen(ref.State) && (isLive(ref.State) || due.ConversionID == "") {
+			if (due.Net > 0 || due.Denied || due.Unpriced) && isOpen(ref.State) && (isLive(ref.State) || due.ConversionID == "") {
 				return r.grant(ctx, h, ref, due, cause)
 			}
 			return nil
@@ -167,10 +170,23 @@ func (h *history) whyNotOwed(w db.Reward) reason.Code {
 func (r *recorder) grant(ctx context.Context, h *history, ref db.Referral, due settlement.Due, cause string) error {
 	w := h.newReward(r.s, due, &ref.ID, ref.ProgramVersionID)
 	w.CauseKind = cmp.Or(cause, w.CauseKind)
+	waiting := h.ungrantedOf(due)
+	switch {
+	case due.Unpriced && waiting != nil:
+		return nil
+	case due.Unpriced:
+		return r.await(ctx, h, w)
+	case waiting != nil:
+		w.ID, w.Version, w.CreatedAt = waiting.ID, waiting.Version, waiting.CreatedAt
+	}
 	if err := r.grantWithin(ctx, &w, h.boundsOf(h.rulesOf(ref, due), due), due); err != nil {
 		return err
 	}
-	h.rewards = append(h.rewards, w)
+	if waiting != nil {
+		*waiting = w
+	} else {
+		h.rewards = append(h.rewards, w)
+	}
 	return r.openTierPeriod(ctx, h, w, due)
 }
 
@@ -216,11 +232,13 @@ func (h *history) rulesOf(ref db.Referral, due settlement.Due) rules.Document {
 	return h.documents[ref.ProgramVersionID]
 }
 
-// recorded finds the rewards of a history by what makes them the same.
+// recorded finds the rewards of a history that were granted, by what makes them the same.
 func (h *history) recorded() map[rewardKey]int {
 	out := map[rewardKey]int{}
 	for i, w := range h.rewards {
-		out[keyOfReward(w)] = i
+		if !ungranted(w) {
+			out[keyOfReward(w)] = i
+		}
 	}
 	return out
 }
@@ -236,9 +254,10 @@ func (h *history) rated(due settlement.Due) (rules.Amount, int, bool) {
 	return rules.Amount{}, 0, false
 }
 
-// createReward accrues a new reward, takes back what is already undone, and matures it when its hold is over.
+// createReward accrues a new reward, or one that waited for a rate, takes back what is already undone, and matures it when its hold is over.
 func (r *recorder) createReward(ctx context.Context, w *db.Reward, reversed int64, why reason.Code) error {
-	w.State, w.Reason, w.Version = state.RewardPending, why, 1
+	w.State, w.Reason = state.RewardPending, why
+	w.Version++
 	r.use(*w, w.Granted-reversed)
 	if w.Granted == 0 { // a limit or the tree left nothing, and it is told so
 		w.State = state.RewardCancelled
@@ -250,6 +269,16 @@ func (r *recorder) createReward(ctx context.Context, w *db.Reward, reversed int6
 		r.takeBack(w, reversed, why)
 	}
 	r.matureIfDue(w)
+	if w.Version > 1 {
+		return r.e.q.GrantReward(ctx, r.tx.Guard(), db.GrantRewardParams{
+			WorkspaceID: w.WorkspaceID, ID: w.ID, ToState: w.State, Granted: w.Granted, Reversed: w.Reversed, Capped: w.Capped, Limits: w.Limits,
+			Tier: w.Tier, AmountType: w.AmountType, AmountValue: w.AmountValue, Reason: w.Reason, Note: w.Note, Version: w.Version - 1,
+		})
+	}
+	return r.insertReward(ctx, *w)
+}
+
+func (r *recorder) insertReward(ctx context.Context, w db.Reward) error {
 	return r.e.q.CreateReward(ctx, r.tx.Write(), db.CreateRewardParams{
 		WorkspaceID: w.WorkspaceID, ID: w.ID, ProgramID: w.ProgramID, ProgramVersionID: w.ProgramVersionID, ReferralID: w.ReferralID,
 		ConversionID: w.ConversionID, ParticipantID: w.ParticipantID, CauseKind: w.CauseKind, CauseID: w.CauseID, RuleKey: w.RuleKey,

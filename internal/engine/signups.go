@@ -162,11 +162,11 @@ func (h *history) clicksCompete(live *db.Referral, got attribution.Answer) bool 
 		slices.ContainsFunc(got.Candidates, func(c attribution.Candidate) bool { return c.Won && c.Kind == attribution.Click })
 }
 
-func deref(s *string) string {
-	if s == nil {
-		return ""
+func deref[T any](v *T) (none T) {
+	if v == nil {
+		return none
 	}
-	return *s
+	return *v
 }
 
 // orEmpty is the metadata to store: an empty object when the caller sent none.

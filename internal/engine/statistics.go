@@ -42,7 +42,7 @@ func (c counts) plus(o counts, sign int64) counts {
 //
 // A referral counts for its referrer and its program on the day it was attributed, unless it was superseded; as qualified on the
 // day it qualified, while it is qualified or churned. A conversion counts on the day it occurred once it is matched and not
-// disqualified, with its amount as revenue and what was taken back as reversed revenue. A reward in the program's currency
+// disqualified, with its amount in the program's currency as revenue, once there is a rate, and what was taken back as reversed revenue. A reward in the program's currency
 // counts on the day of its cause, for the program and, when the referrer earns it, for that referrer.
 func (h *history) tally(sign int64, into map[cell]counts) {
 	add := func(referrer uuid.UUID, at time.Time, c counts) {
@@ -69,7 +69,7 @@ func (h *history) tally(sign int64, into map[cell]counts) {
 		if c.ReferralID == nil || c.State == state.ConversionDisqualified || c.State == state.ConversionUnmatched {
 			continue
 		}
-		add(referrers[*c.ReferralID].ReferrerID, c.OccurredAt, counts{conversions: 1, revenue: c.Amount, reversedRevenue: c.ReversedAmount})
+		add(referrers[*c.ReferralID].ReferrerID, c.OccurredAt, counts{conversions: 1, revenue: deref(c.BaseAmount), reversedRevenue: c.BaseReversedAmount})
 	}
 	for _, w := range h.rewards {
 		if w.Currency != h.program.Currency {

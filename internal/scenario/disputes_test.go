@@ -112,7 +112,7 @@ func TestRefereesInSeveralPrograms(t *testing.T) {
 			s.buys("B", "x1", 9_000, time.Hour, "currency", "EUR").want(202, "conversion.state", "unmatched")
 			s.joins("B", time.Hour, "code", s.gets("C")).want(201, "attributed", true)
 			s.buys("B", "o1", 9_000, 2*time.Hour, "currency", "EUR").want(201, "rewards.0.granted", 900)
-			s.buys("B", "o2", 9_000, 2*time.Hour).want(422, "code", "currency_mismatch")
+			s.buys("B", "o2", 9_000, 2*time.Hour).want(201, "conversion.state", "counted", "reason", "FX_RATE_MISSING")
 			s.program = first
 			s.joins("B", 2*time.Hour, "code", s.gets("C")).want(200, "attributed", false, "reason", "ALREADY_ATTRIBUTED")
 			s.buys("B", "o1", 9_000, 2*time.Hour).want(409, "code", "conflict") // that order is the other program's

@@ -42,7 +42,7 @@ const (
 	insertTransfer = `INSERT INTO ledger_transfers (workspace_id, id, participant_id, currency, reward_kind, from_kind, to_kind, amount, recipe, reason, reward_id,
 		created_at) VALUES `
 	insertConversion = `INSERT INTO conversions (workspace_id, id, program_id, referee_id, source, external_id, type, amount, currency, reversed_amount,
-		state, reason, fingerprint, metadata, version, occurred_at, received_at) VALUES `
+		base_currency, base_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at) VALUES `
 	insertRate     = `INSERT INTO exchange_rates (workspace_id, id, from_currency, to_currency, rate, source, effective_at, created_at) VALUES `
 	insertReversal = `INSERT INTO reversals (workspace_id, id, source, external_id, conversion_external_id, conversion_type, kind, amount,
 		restores_reversal_id, fingerprint, occurred_at, received_at) VALUES `
@@ -103,7 +103,8 @@ var attempts = []attempt{
 		insertReward + `(@w, @id, @program, @version, @b, 'manual', @id, 'r', 'participant', 0, 'points', 'USD', 5, 0, 0, 'pending', '', @now, 1, @now)`, 0, check},
 	{"a reward of an unknown kind", "",
 		insertReward + `(@w, @id, @program, @version, @b, 'manual', @id, 'r', 'participant', 0, 'gift', 'XXX', 5, 0, 0, 'pending', '', @now, 1, @now)`, 0, check},
-	{"raising a grant", "", `UPDATE rewards SET granted = granted + 1 WHERE workspace_id = @w`, 0, forbidden},
+	{"granting less than was taken back", `UPDATE rewards SET reversed = 500 WHERE workspace_id = @w AND id = @reward`,
+		`UPDATE rewards SET granted = 499 WHERE workspace_id = @w AND id = @reward`, 0, check},
 
 	{"redeeming more than was granted", "", `UPDATE rewards SET redeemed = redeemed + 400 WHERE workspace_id = @w AND id = @credit`, 2, check},
 	{"redeeming less than nothing", "", `UPDATE rewards SET redeemed = -1 WHERE workspace_id = @w AND id = @credit`, 0, check},
@@ -168,14 +169,28 @@ var attempts = []attempt{
 
 	// Facts.
 	{"the same conversion twice", "",
-		insertConversion + `(@w, @id, @program, @b, 'shop', 'o1', 'purchase', 1, 'USD', 0, 'unmatched', '', '', '{}', 1, @now, @now)`, 1, unique},
+		insertConversion + `(@w, @id, @program, @b, 'shop', 'o1', 'purchase', 1, 'USD', 0, 'USD', 1, 'unmatched', '', '', '{}', 1, @now, @now)`, 1, unique},
 	{"conversions of other types", "",
-		insertConversion + `(@w, @id, @program, @b, 'shop', 'o1', 'type' || @i::int, 1, 'USD', 0, 'unmatched', '', '', '{}', 1, @now, @now)`, all, ""},
+		insertConversion + `(@w, @id, @program, @b, 'shop', 'o1', 'type' || @i::int, 1, 'USD', 0, 'USD', 1, 'unmatched', '', '', '{}', 1, @now, @now)`, all, ""},
 	{"a conversion below zero", "",
-		insertConversion + `(@w, @id, @program, @b, 'shop', 'o1', 'purchase', -1, 'USD', 0, 'unmatched', '', '', '{}', 1, @now, @now)`, 0, check},
+		insertConversion + `(@w, @id, @program, @b, 'shop', 'o1', 'purchase', -1, 'USD', 0, 'USD', -1, 'unmatched', '', '', '{}', 1, @now, @now)`, 0, check},
 	{"reversing more than the conversion", "", `UPDATE conversions SET reversed_amount = reversed_amount + 4000 WHERE workspace_id = @w AND id = @conversion`, 2, check},
 	{"reversing less than nothing", "", `UPDATE conversions SET reversed_amount = -1 WHERE workspace_id = @w AND id = @conversion`, 0, check},
-	{"changing the amount of a conversion", "", `UPDATE conversions SET amount = amount * 2 WHERE workspace_id = @w`, 0, forbidden},
+	{"a sale in another currency without a rate", "",
+		insertConversion + `(@w, @id, @program, @b, 'shop', 'o' || @i::int, 'purchase', 1, 'EUR', 0, 'USD', NULL, 'unmatched', '', '', '{}', 1, @now, @now)`, all, ""},
+	{"a sale that is worth something without a rate", "",
+		insertConversion + `(@w, @id, @program, @b, 'shop', 'o' || @i::int, 'purchase', 1, 'EUR', 0, 'USD', 1, 'unmatched', '', '', '{}', 1, @now, @now)`, 0, check},
+	{"a sale that is worth another amount of its own currency", "",
+		insertConversion + `(@w, @id, @program, @b, 'shop', 'o' || @i::int, 'purchase', 1, 'USD', 0, 'USD', 2, 'unmatched', '', '', '{}', 1, @now, @now)`, 0, check},
+	{"a sale without a worth in its own currency", "",
+		insertConversion + `(@w, @id, @program, @b, 'shop', 'o' || @i::int, 'purchase', 1, 'USD', 0, 'USD', NULL, 'unmatched', '', '', '{}', 1, @now, @now)`, 0, check},
+	{"a rate that was never recorded", insertConversion + `(@w, gen_random_uuid(), @program, @b, 'shop', 'fx', 'purchase', 1, 'EUR', 0, 'USD', NULL, 'unmatched', '', '', '{}', 1, @now, @now)`,
+		`UPDATE conversions SET base_amount = 1, exchange_rate_id = gen_random_uuid(), exchange_rate = '1.2', exchange_rate_source = 'other', exchange_rate_at = @now WHERE workspace_id = @w AND external_id = 'fx'`, 0, foreignKey},
+	{"half a rate", insertConversion + `(@w, gen_random_uuid(), @program, @b, 'shop', 'fx', 'purchase', 1, 'EUR', 0, 'USD', NULL, 'unmatched', '', '', '{}', 1, @now, @now)`,
+		`UPDATE conversions SET exchange_rate = '1.2' WHERE workspace_id = @w AND external_id = 'fx'`, 0, check},
+	{"granting what has no rate", "", `UPDATE rewards SET state = 'pending_fx' WHERE workspace_id = @w AND granted > 0`, 0, check},
+	{"changing the currency of a conversion", "", `UPDATE conversions SET base_currency = 'EUR' WHERE workspace_id = @w`, 0, forbidden},
+	{"changing the amount of a conversion", "", `UPDATE conversions SET amount = amount * 2, base_amount = base_amount * 2 WHERE workspace_id = @w`, 0, forbidden},
 	{"the same reversal twice", "", insertReversal + `(@w, @id, 'shop', 'r1', 'o', 'purchase', 'refund', 1, NULL, '', @now, @now)`, 1, unique},
 	{"a reversal of nothing", "", insertReversal + `(@w, @id, 'shop', 'r1', 'o', 'purchase', 'refund', 0, NULL, '', @now, @now)`, 0, check},
 	{"winning one dispute twice", "", insertReversal + `(@w, @id, 'shop', 'd' || @i::int, 'o', 'purchase', 'dispute_won', NULL, @chargeback, '', @now, @now)`, 1, unique},

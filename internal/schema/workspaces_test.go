@@ -57,7 +57,9 @@ func TestForeignKeysStayInTheWorkspace(t *testing.T) {
 // beyond is what a copied row needs besides, so that no other constraint refuses it first.
 var beyond = map[string]string{
 	"reversals_restores_reversal_id_fkey": `{"kind": "dispute_won"}`,
-	"referrals":                           `{"state": "expired", "ended_at": "2026-05-01T00:00:00Z"}`,
+	"conversions_exchange_rate_id_fkey": `{"currency": "EUR", "base_amount": 1, "exchange_rate": "1.1", "exchange_rate_source": "s",
+		"exchange_rate_at": "2026-05-01T00:00:00Z"}`,
+	"referrals": `{"state": "expired", "ended_at": "2026-05-01T00:00:00Z"}`,
 }
 
 // copyRow copies a row of a workspace with the columns of one foreign key taken from another one, in a transaction that is rolled

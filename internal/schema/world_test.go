@@ -48,9 +48,9 @@ var worldRows = []string{
 	`INSERT INTO referrals (workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason,
 		attributed_at, qualify_by, version, created_at)
 	 VALUES (@w, @referral, @program, @version, @a, @b, @code, @signup, @decision, 'attributed', 'ATTRIBUTED_EXPLICIT_CODE', @now, @now, 1, @now)`,
-	`INSERT INTO conversions (workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state,
-		reason, fingerprint, metadata, version, occurred_at, received_at)
-	 VALUES (@w, @conversion, @program, @b, @referral, 'api', 'o', 'purchase', 10000, 'USD', 0, 'counted', 'COUNTED', '', '{}', 1, @now, @now)`,
+	`INSERT INTO conversions (workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount,
+		base_currency, base_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at)
+	 VALUES (@w, @conversion, @program, @b, @referral, 'api', 'o', 'purchase', 10000, 'USD', 0, 'USD', 10000, 'counted', 'COUNTED', '', '{}', 1, @now, @now)`,
 	`UPDATE referrals SET state = 'qualified', qualified_at = @now, qualifying_conversion_id = @conversion WHERE workspace_id = @w AND id = @referral`,
 	`INSERT INTO reversals (workspace_id, id, source, external_id, conversion_external_id, conversion_type, kind, fingerprint, occurred_at, received_at)
 	 VALUES (@w, @chargeback, 'api', 'r', 'o', 'purchase', 'chargeback', '', @now, @now)`,

@@ -102,12 +102,20 @@ func (h handlers) ListConversions(ctx context.Context, req api.ListConversionsRe
 }
 
 func toConversion(c db.Conversion, referee string) api.Conversion {
-	return api.Conversion{
+	out := api.Conversion{
 		ID: c.ID, ProgramID: c.ProgramID, RefereeID: c.RefereeID, RefereeExternalID: referee, ReferralID: orNull(c.ReferralID),
 		Source: c.Source, ExternalID: c.ExternalID, Type: c.Type, Amount: c.Amount, Currency: c.Currency,
-		ReversedAmount: c.ReversedAmount, NetAmount: c.Amount - c.ReversedAmount, State: api.ConversionState(c.State),
+		ReversedAmount: c.ReversedAmount, NetAmount: c.Amount - c.ReversedAmount, BaseCurrency: c.BaseCurrency,
+		BaseAmount: orNull(c.BaseAmount), BaseNetAmount: orNull(c.BaseAmount), State: api.ConversionState(c.State),
 		Reason: toReason(c.Reason), OccurredAt: c.OccurredAt.UTC(), ReceivedAt: c.ReceivedAt.UTC(), Metadata: toMetadata(c.Metadata),
 	}
+	if c.BaseAmount != nil {
+		out.BaseNetAmount.Set(*c.BaseAmount - c.BaseReversedAmount)
+	}
+	if c.ExchangeRate != nil {
+		out.ExchangeRate = &api.AppliedRate{Rate: *c.ExchangeRate, Source: *c.ExchangeRateSource, EffectiveAt: c.ExchangeRateAt.UTC()}
+	}
+	return out
 }
 
 // filter is a filter by one value of an enum.

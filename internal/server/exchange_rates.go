@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,14 +13,18 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
-// RecordExchangeRate stores a rate: 201, or 200 when it is known.
+// fewConversions is how many conversions a rate settles before it is answered; background work goes on with the others.
+const fewConversions = 100
+
+// RecordExchangeRate stores a rate, 201, or 200 when it is known, and settles what waited for it. That runs in transactions of its own,
+// because the rate stands whatever becomes of them.
 func (h handlers) RecordExchangeRate(
 	ctx context.Context, req api.RecordExchangeRateRequestObject,
 ) (api.RecordExchangeRateResponseObject, error) {
-	b := *req.Body
-	return once(ctx, h.store, api.RecordExchangeRateResponseObject.VisitRecordExchangeRateResponse,
+	b, s := *req.Body, h.scope(ctx)
+	stored, err := once(ctx, h.store, api.RecordExchangeRateResponseObject.VisitRecordExchangeRateResponse,
 		func(ctx context.Context, tx *store.Tx) (api.RecordExchangeRateResponseObject, error) {
-			row, known, err := h.engine.RecordExchangeRate(ctx, tx, h.scope(ctx), engine.NewExchangeRate{
+			row, known, err := h.engine.RecordExchangeRate(ctx, tx, s, engine.NewExchangeRate{
 				From: b.FromCurrency, To: b.ToCurrency, Rate: b.Rate, Source: orDefault(b.Source, defaultSource), EffectiveAt: b.EffectiveAt,
 			})
 			switch {
@@ -30,6 +35,13 @@ func (h handlers) RecordExchangeRate(
 			}
 			return api.RecordExchangeRate201JSONResponse{Body: toExchangeRate(row)}, nil
 		})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.engine.PriceConversions(ctx, h.store, s, fewConversions); err != nil {
+		h.edge.log.LogAttrs(ctx, slog.LevelWarn, "conversions are left to background work", slog.String("cause", store.LogText(err)))
+	}
+	return stored, nil
 }
 
 // ratePosition is where a page of rates ends.

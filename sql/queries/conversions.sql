@@ -1,10 +1,12 @@
 -- name: CreateConversion :exec
 INSERT INTO conversions (
-    workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state,
-    reason, fingerprint, metadata, upline, version, occurred_at, received_at
+    workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, base_currency,
+    base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at, state, reason, fingerprint, metadata, upline,
+    version, occurred_at, received_at
 ) VALUES (
-    @workspace_id, @id, @program_id, @referee_id, @referral_id, @source, @external_id, @type, @amount, @currency,
-    @reversed_amount, @state, @reason, @fingerprint, @metadata, @upline, 1, @occurred_at, @received_at
+    @workspace_id, @id, @program_id, @referee_id, @referral_id, @source, @external_id, @type, @amount, @currency, @reversed_amount,
+    @base_currency, @base_amount, @base_reversed_amount, @exchange_rate_id, @exchange_rate, @exchange_rate_source, @exchange_rate_at, @state, @reason,
+    @fingerprint, @metadata, @upline, 1, @occurred_at, @received_at
 );
 
 -- name: GetConversion :one
@@ -71,11 +73,45 @@ UPDATE conversions
 SET
     referral_id = @referral_id,
     reversed_amount = @reversed_amount,
+    base_reversed_amount = @base_reversed_amount,
     state = @to_state,
     reason = @reason,
     upline = @upline,
     version = version + 1
 WHERE workspace_id = @workspace_id AND id = @id AND state = @from_state AND version = @version;
+
+-- name: PriceConversion :exec
+-- Once: the rate that was known first stays.
+UPDATE conversions
+SET
+    base_amount = @base_amount,
+    base_reversed_amount = @base_reversed_amount,
+    exchange_rate_id = @exchange_rate_id,
+    exchange_rate = @exchange_rate,
+    exchange_rate_source = @exchange_rate_source,
+    exchange_rate_at = @exchange_rate_at,
+    version = version + 1
+WHERE workspace_id = @workspace_id AND id = @id AND base_amount IS NULL AND version = @version;
+
+-- name: GetConversionToPrice :one
+-- The next conversion after another that waits for a rate which is known. Not locked: its referee is locked first, as always, and then
+-- the row is looked at again.
+SELECT conversions.id, conversions.program_id, participants.external_id AS referee_external_id
+FROM conversions
+JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
+WHERE conversions.workspace_id = @workspace_id
+    AND participants.workspace_id = @workspace_id
+    AND conversions.base_amount IS NULL
+    AND conversions.id > @after
+    AND EXISTS (
+        SELECT 1 FROM exchange_rates
+        WHERE exchange_rates.workspace_id = @workspace_id
+            AND exchange_rates.from_currency = conversions.currency
+            AND exchange_rates.to_currency = conversions.base_currency
+            AND exchange_rates.effective_at <= conversions.occurred_at
+    )
+ORDER BY conversions.id
+LIMIT 1;
 
 -- name: CreateReversal :exec
 INSERT INTO reversals (

@@ -10,6 +10,13 @@ WHERE workspace_id = @workspace_id
     AND effective_at = @effective_at
     AND source = @source;
 
+-- name: GetExchangeRateAt :one
+-- The newest rate of a pair that holds at a moment; of those from one moment, the one recorded last.
+SELECT * FROM exchange_rates
+WHERE workspace_id = @workspace_id AND from_currency = @from_currency AND to_currency = @to_currency AND effective_at <= @at
+ORDER BY effective_at DESC, id DESC
+LIMIT 1;
+
 -- name: ListExchangeRates :many
 SELECT * FROM exchange_rates
 WHERE workspace_id = @workspace_id

@@ -77,7 +77,8 @@ FROM (
 ORDER BY unpaid.referee_id, unpaid.program_id;
 
 -- name: HasDueWork :one
--- Whether a reward, a referral, a period of tiers or a payout waits for a date of its own to be acted upon: a plain read, which locks nothing.
+-- Whether anything waits for a date of its own, or a conversion for a rate that is there, to be acted upon: a plain read, which locks
+-- nothing.
 SELECT (
     EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'pending' AND rewards.available_at <= @now)
     OR EXISTS (
@@ -94,6 +95,17 @@ SELECT (
     )
     OR EXISTS (SELECT 1 FROM payouts WHERE payouts.workspace_id = @workspace_id AND payouts.due_at <= @now)
     OR EXISTS (SELECT 1 FROM payout_runs WHERE payout_runs.workspace_id = @workspace_id AND payout_runs.state = 'preparing')
+    OR EXISTS (
+        SELECT 1 FROM conversions
+        JOIN exchange_rates
+            ON exchange_rates.workspace_id = conversions.workspace_id
+            AND exchange_rates.from_currency = conversions.currency
+            AND exchange_rates.to_currency = conversions.base_currency
+            AND exchange_rates.effective_at <= conversions.occurred_at
+        WHERE conversions.workspace_id = @workspace_id
+            AND exchange_rates.workspace_id = @workspace_id
+            AND conversions.base_amount IS NULL
+    )
 )::boolean;
 
 -- name: GetReferralToExpire :one

@@ -68,3 +68,16 @@ SET
     amount_value = @amount_value, reason = @reason, note = @note, available_at = @available_at, expires_at = @expires_at,
     version = version + 1
 WHERE workspace_id = @workspace_id AND id = @id AND state = @from_state AND version = @version;
+
+-- name: GrantReward :exec
+-- Gives a reward that waited for a rate its amount, once.
+UPDATE rewards
+SET
+    state = @to_state, granted = @granted, reversed = @reversed, capped = @capped, limits = @limits, tier = @tier,
+    amount_type = @amount_type, amount_value = @amount_value, reason = @reason, note = @note, version = version + 1
+WHERE workspace_id = @workspace_id
+    AND id = @id
+    AND state IN ('pending_fx', 'cancelled')
+    AND granted = 0
+    AND amount_type IS NULL
+    AND version = @version;

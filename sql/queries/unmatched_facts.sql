@@ -3,6 +3,14 @@
 INSERT INTO fact_keys (workspace_id, key) VALUES (@workspace_id, @key)
 ON CONFLICT (workspace_id, key) DO UPDATE SET key = EXCLUDED.key;
 
+-- name: EnsureFactKey :exec
+INSERT INTO fact_keys (workspace_id, key) VALUES (@workspace_id, @key)
+ON CONFLICT (workspace_id, key) DO NOTHING;
+
+-- name: ShareFactKey :one
+-- Locks a meeting point together with others, against those who lock it alone.
+SELECT key FROM fact_keys WHERE workspace_id = @workspace_id AND key = @key FOR SHARE;
+
 -- name: CreateUnmatchedFact :exec
 INSERT INTO unmatched_facts (workspace_id, id, kind, fact_id, program_id, referee_id, waits_for, state, reason, received_at)
 VALUES (@workspace_id, @id, @kind, @fact_id, @program_id, @referee_id, @waits_for, 'waiting', @reason, @received_at);

@@ -28,7 +28,7 @@ WITH facts AS (
         JOIN programs AS p ON p.workspace_id = r.workspace_id AND p.id = r.program_id
         WHERE r.state IN ('qualified', 'churned') AND r.qualified_at IS NOT NULL
         UNION ALL
-        SELECT c.workspace_id, c.program_id, (c.occurred_at AT TIME ZONE p.time_zone)::date, 0, 0, 0, 0, 0, 0, 1, c.amount, c.reversed_amount, 0, 0
+        SELECT c.workspace_id, c.program_id, (c.occurred_at AT TIME ZONE p.time_zone)::date, 0, 0, 0, 0, 0, 0, 1, coalesce(c.base_amount, 0), c.base_reversed_amount, 0, 0
         FROM conversions AS c
         JOIN programs AS p ON p.workspace_id = c.workspace_id AND p.id = c.program_id
         WHERE c.referral_id IS NOT NULL AND c.state NOT IN ('disqualified', 'unmatched')

@@ -31,7 +31,7 @@ WITH facts AS (
         UNION ALL
         SELECT
             c.workspace_id, r.referrer_id, c.program_id, (c.occurred_at AT TIME ZONE p.time_zone)::date,
-            0, 0, 0, 0, 0, 0, 1, c.amount, c.reversed_amount, 0, 0
+            0, 0, 0, 0, 0, 0, 1, coalesce(c.base_amount, 0), c.base_reversed_amount, 0, 0
         FROM conversions AS c
         JOIN programs AS p ON p.workspace_id = c.workspace_id AND p.id = c.program_id
         JOIN referrals AS r ON r.workspace_id = c.workspace_id AND r.id = c.referral_id

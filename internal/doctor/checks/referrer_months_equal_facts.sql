@@ -11,11 +11,11 @@ WITH facts AS (
         UNION ALL
         SELECT
             r.workspace_id, r.program_id, r.referrer_id, date_trunc('month', c.occurred_at AT TIME ZONE p.time_zone)::date, 0, 1,
-            c.amount - c.reversed_amount
+            c.base_amount - c.base_reversed_amount
         FROM conversions AS c
         JOIN referrals AS r ON r.workspace_id = c.workspace_id AND r.id = c.referral_id
         JOIN programs AS p ON p.workspace_id = c.workspace_id AND p.id = c.program_id
-        WHERE c.state IN ('counted', 'partially_reversed') AND r.state NOT IN ('rejected', 'superseded')
+        WHERE c.base_amount IS NOT NULL AND c.state IN ('counted', 'partially_reversed') AND r.state NOT IN ('rejected', 'superseded')
     ) AS f
     CROSS JOIN LATERAL (
         VALUES ('qualified', f.qualified), ('conversions', f.conversions), ('revenue', f.revenue)

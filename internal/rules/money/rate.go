@@ -96,6 +96,22 @@ func Convert(amount int64, from, to string, r Rate) (int64, error) {
 	return n.Int64(), nil
 }
 
+// Exchange turns amounts of a sale into another currency, always at the rate of the sale.
+type Exchange struct {
+	From, To string
+	Rate     Rate
+}
+
+// Of converts an amount that is not larger than the sale, whose own conversion succeeded: then this one cannot fail. It is rounded half
+// up, so that what refunds take is always the difference of two such amounts, and adds up to the whole.
+func (x Exchange) Of(amount int64) int64 {
+	converted, err := Convert(amount, x.From, x.To, x.Rate)
+	if err != nil {
+		panic(err) // the sale was converted when it was stored
+	}
+	return converted
+}
+
 func powerOfTen(n int) *big.Int {
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 }

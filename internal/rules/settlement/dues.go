@@ -30,6 +30,8 @@ func (f Facts) verdict(c Conversion, q *Conversion, l life) Verdict {
 		v.Reason = why
 	case c.undo != "":
 		v.Reason = c.undo
+	case c.Unpriced:
+		v.Reason = reason.FXRateMissing
 	case !follows(c, q):
 		v.Reason = f.missReason(c)
 	default:
@@ -80,6 +82,9 @@ func (f Facts) dues(c Conversion, q *Conversion, l life, all []Conversion) []Due
 	if f.outside(c) != "" {
 		return nil
 	}
+	if c.Unpriced {
+		return f.waiting(c, l, all)
+	}
 	doc := f.rulesFor(c)
 	var paying []rules.RewardRule
 	for _, rule := range doc.Rewards {
@@ -89,8 +94,8 @@ func (f Facts) dues(c Conversion, q *Conversion, l life, all []Conversion) []Due
 	}
 	var out []Due
 	for _, d := range f.owed(paying, doc, cause{
-		id: c.ID, conversion: true, version: c.VersionID, at: c.OccurredAt, gross: c.Amount, net: c.Amount - c.taken, group: c.Group,
-		upline: c.Upline, own: func(t rules.Tiers) int64 { return f.own(t, c, q, all) },
+		id: c.ID, conversion: true, version: c.VersionID, at: c.OccurredAt, gross: c.base(c.Amount), net: c.base(c.Amount - c.taken),
+		group: c.Group, upline: c.Upline, own: func(t rules.Tiers) int64 { return f.own(t, c, q, all) },
 	}) {
 		switch {
 		case d.Denied:
@@ -124,7 +129,7 @@ func (f Facts) undone(c Conversion, now []Due, all []Conversion) []Due {
 	at := slices.IndexFunc(then, func(t Conversion) bool { return t.ID == c.ID })
 	var out []Due
 	for _, d := range f.dues(then[at], f.qualifying(then), life{}, then) {
-		if d.Denied {
+		if d.Denied || d.Unpriced {
 			continue
 		}
 		why := cmp.Or(c.undo, reason.NotQualified)
@@ -159,7 +164,7 @@ func (f Facts) unpaidBy(rule rules.RewardRule, c Conversion, q *Conversion) reas
 	if rule.Beneficiary != rules.Upline && !rule.For(c.Group) {
 		return reason.GroupNotEligible
 	}
-	if c.Amount < rule.MinimumAmount {
+	if !c.Unpriced && c.base(c.Amount) < rule.MinimumAmount {
 		return reason.BelowMinimum
 	}
 	if rule.Occurrence == rules.FirstOccurrence && c.ID != q.ID || rule.Occurrence == rules.LaterOccurrence && c.ID == q.ID {

@@ -144,7 +144,7 @@ func (f Facts) own(t rules.Tiers, at Conversion, q *Conversion, all []Conversion
 		if c.OccurredAt.After(at.OccurredAt) || c.OccurredAt.Equal(at.OccurredAt) && c.Key > at.Key {
 			continue
 		}
-		if !calendar.Start(t.Period, c.OccurredAt, f.Zone).Equal(start) || f.outside(c) != "" || !c.left() {
+		if !calendar.Start(t.Period, c.OccurredAt, f.Zone).Equal(start) || f.outside(c) != "" || !c.left() || c.Unpriced {
 			continue
 		}
 		switch t.Measure {
@@ -155,7 +155,7 @@ func (f Facts) own(t rules.Tiers, at Conversion, q *Conversion, all []Conversion
 		case rules.MeasureConversions:
 			n++
 		case rules.MeasureRevenue:
-			n += c.Amount - c.taken
+			n += c.base(c.Amount - c.taken)
 		}
 	}
 	return n

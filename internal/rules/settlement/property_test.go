@@ -76,6 +76,13 @@ func someFacts(t *rapid.T) settlement.Facts {
 		kind := rapid.SampledFrom([]string{"purchase", "purchase", "renewal", "other"}).Draw(t, "type")
 		c := conversion(fmt.Sprintf("c%d", i), kind, amount, someTime(t, "converted"), someReversals(t, amount)...)
 		c.Stored = rapid.SampledFrom([]state.Conversion{"", "", "unmatched", "counted", "counted", "reversed", "disqualified"}).Draw(t, "on record")
+		switch rapid.IntRange(0, 3).Draw(t, "rate") {
+		case 0:
+			c = euros(c, rapid.SampledFrom([]string{"1.1", "0.9", "0.001"}).Draw(t, "into dollars"))
+			c.PricedNow = rapid.Bool().Draw(t, "just now")
+		case 1:
+			c.Unpriced = true
+		}
 		f.Conversions = append(f.Conversions, c)
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "churns") {

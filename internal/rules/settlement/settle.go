@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 )
@@ -50,6 +51,12 @@ type Conversion struct {
 	OccurredAt time.Time
 	Stored     state.Conversion
 
+	// Exchange turns its amounts into the program's currency; nil when they are in it. While it is Unpriced there is no rate: it
+	// qualifies nothing, and what it would earn waits. PricedNow says that the rate has just come.
+	Exchange  *money.Exchange
+	Unpriced  bool
+	PricedNow bool
+
 	// Group is the referrer's then, and Upline who was above the referrer, nearest first.
 	Group  string
 	Upline []Ancestor
@@ -80,6 +87,14 @@ func asOf(conversions []Conversion, t time.Time) []Conversion {
 // counts reports whether the conversion already counts on record.
 func (c Conversion) counts() bool {
 	return c.Stored == state.ConversionCounted || c.Stored == state.ConversionPartiallyReversed || c.Stored == state.ConversionReversed
+}
+
+// base is an amount of the conversion in the program's currency, in minor units, at the conversion's own rate.
+func (c Conversion) base(amount int64) int64 {
+	if c.Exchange == nil {
+		return amount
+	}
+	return c.Exchange.Of(amount)
 }
 
 // left reports whether anything of the conversion is left. One without an amount is left until it is undone.
@@ -120,7 +135,8 @@ type Verdict struct {
 
 // Due is what one rule owes to one participant for one cause: Granted on the gross amount, of which Net is still owed. CauseID is a
 // conversion's id, or the referral's for a signup. Level is 1 for the referrer, 0 for the referee. Amount and Tier are what it is
-// rated by. Denied means that the participant gets nothing, for Reason, and is told so.
+// rated by. Denied means that the participant gets nothing, for Reason, and is told so. Unpriced means that the conversion has no rate yet:
+// how much it will be is not known.
 type Due struct {
 	CauseID       string
 	ConversionID  string
@@ -133,6 +149,7 @@ type Due struct {
 	Granted       int64
 	Net           int64
 	Denied        bool
+	Unpriced      bool
 	OccurredAt    time.Time
 	AvailableAt   time.Time
 	Reason        reason.Code
@@ -173,7 +190,7 @@ func Settle(f Facts) Outcome {
 		out.Conversions = append(out.Conversions, f.verdict(c, q, life))
 		dues := f.dues(c, q, life, conversions)
 		out.Rewards = append(out.Rewards, dues...)
-		if !c.counts() && !life.away(c.OccurredAt) {
+		if (!c.counts() || c.PricedNow) && !life.away(c.OccurredAt) {
 			out.Undone = append(out.Undone, f.undone(c, dues, conversions)...)
 		}
 	}
@@ -204,6 +221,16 @@ func (f Facts) qualifying(ordered []Conversion) *Conversion {
 	return nil
 }
 
+// couldQualify finds the first conversion that qualifies the referral, or would if it had a rate.
+func (f Facts) couldQualify(ordered []Conversion) *Conversion {
+	for i, c := range ordered {
+		if miss := f.misses(c); f.outsideWindow(c) == "" && (miss == "" || miss == reason.FXRateMissing) {
+			return &ordered[i]
+		}
+	}
+	return nil
+}
+
 func (f Facts) outsideWindow(c Conversion) reason.Code {
 	if why := f.outside(c); why != "" {
 		return why
@@ -226,7 +253,9 @@ func (f Facts) misses(c Conversion) reason.Code {
 		return c.undo
 	case !slices.Contains(rule.ConversionTypes, c.Type):
 		return reason.NotQualified
-	case amount < rule.MinimumAmount:
+	case c.Unpriced:
+		return reason.FXRateMissing
+	case c.base(amount) < rule.MinimumAmount:
 		return reason.BelowMinimum
 	}
 	return ""

@@ -87,9 +87,12 @@ func stepsOf(referral int, f Facts, o Outcome) []step {
 		}
 		at := slices.IndexFunc(f.Conversions, func(c Conversion) bool { return c.ID == v.ID })
 		c := f.Conversions[at]
+		if c.Unpriced {
+			continue
+		}
 		taken, _, _ := Net(c.Amount, c.Reversals)
 		out = append(out, step{referral, f.ReferrerID, c.OccurredAt, map[rules.Measure]int64{
-			rules.MeasureConversions: 1, rules.MeasureRevenue: c.Amount - taken,
+			rules.MeasureConversions: 1, rules.MeasureRevenue: c.base(c.Amount - taken),
 		}})
 	}
 	return out

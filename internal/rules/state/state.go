@@ -111,7 +111,7 @@ var (
 		ConversionReversed:          {ConversionPartiallyReversed, ConversionCounted},
 	}
 	Rewards = Arrows[Reward]{
-		RewardPendingFX: {RewardPending},
+		RewardPendingFX: {RewardPending, RewardCancelled},
 		RewardPending:   {RewardAvailable, RewardHeld, RewardCancelled},
 		RewardHeld:      {RewardPending, RewardAvailable, RewardCancelled, RewardRedeemed},
 		RewardAvailable: {RewardReserved, RewardHeld, RewardExpired, RewardRedeemed, RewardCancelled},

@@ -54,7 +54,7 @@ cancelled -> pending
 held -> available | cancelled | pending | redeemed
 paid -> reserved
 pending -> available | cancelled | held
-pending_fx -> pending
+pending_fx -> cancelled | pending
 redeemed -> available | cancelled
 reserved -> available | paid`},
 		{"participant", arrows(state.Participants), `

@@ -979,7 +979,7 @@ export const listConversions = <ThrowOnError extends boolean = false>(options?: 
 /**
  * Record a conversion
  *
- * Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`.
+ * Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
  */
 export const recordConversion = <ThrowOnError extends boolean = false>(options: Options<RecordConversionData, ThrowOnError>): RequestResult<RecordConversionResponses, RecordConversionErrors, ThrowOnError> => (options.client ?? client).post<RecordConversionResponses, RecordConversionErrors, ThrowOnError>({
     security: [{

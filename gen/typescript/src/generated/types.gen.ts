@@ -1719,6 +1719,25 @@ export type Amount = number;
 export type AmountOrZero = number;
 
 /**
+ * `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+ */
+export type BaseAmount = number | null;
+
+/**
+ * How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+ */
+export type DecimalRate = string;
+
+/**
+ * The rate by which the amounts were converted: the first that was known, kept for every reversal. Absent when the currencies are the same, and while there is none.
+ */
+export type AppliedRate = {
+    rate: DecimalRate;
+    source: SourceName;
+    effective_at: Timestamp;
+};
+
+/**
  * A counted action of a referee.
  */
 export type Conversion = {
@@ -1734,6 +1753,10 @@ export type Conversion = {
     currency: Currency;
     reversed_amount: AmountOrZero;
     net_amount: AmountOrZero;
+    base_currency: Currency;
+    base_amount: BaseAmount;
+    base_net_amount: BaseAmount;
+    exchange_rate?: AppliedRate;
     state: ConversionState;
     reason: ReasonCode;
     occurred_at: Timestamp;
@@ -2006,11 +2029,6 @@ export type ChurnResult = {
     reason: ReasonCode;
     rewards: RewardList;
 };
-
-/**
- * How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
- */
-export type DecimalRate = string;
 
 /**
  * What a unit of one currency is worth in another, from a moment until the next rate of the pair.
@@ -2667,7 +2685,7 @@ export type FailureReport = {
 /**
  * What happened to the subject.
  */
-export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'reward.redeemed' | 'reward.unredeemed' | 'reward.expired' | 'credit_redemption.recorded' | 'credit_redemption.voided' | 'reward.reserved' | 'reward.unreserved' | 'reward.paid' | 'payout_policy.set' | 'payout_run.created' | 'payout_run.ready' | 'payout.created' | 'payout.approved' | 'payout.submitted' | 'payout.paid' | 'payout.failed' | 'payout.returned' | 'payout.retried' | 'payout.cancelled' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
+export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'conversion.priced' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.waiting' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'reward.redeemed' | 'reward.unredeemed' | 'reward.expired' | 'credit_redemption.recorded' | 'credit_redemption.voided' | 'reward.reserved' | 'reward.unreserved' | 'reward.paid' | 'payout_policy.set' | 'payout_run.created' | 'payout_run.ready' | 'payout.created' | 'payout.approved' | 'payout.submitted' | 'payout.paid' | 'payout.failed' | 'payout.returned' | 'payout.retried' | 'payout.cancelled' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
 
 /**
  * Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
