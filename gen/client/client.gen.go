@@ -3410,7 +3410,7 @@ type NewRewardRule struct {
 	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
 	Amount RewardAmount `json:"amount"`
 
-	// Beneficiary Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
+	// Beneficiary Who gets the reward of a rule: the referrer, the referee, or, for conversions, the ancestor of the referrer that `level` names.
 	Beneficiary RuleBeneficiary `json:"beneficiary"`
 
 	// Cap The most that one beneficiary is granted by the rule. Null or absent means no cap.
@@ -4503,7 +4503,7 @@ type RewardRule struct {
 	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
 	Amount RewardAmount `json:"amount"`
 
-	// Beneficiary Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
+	// Beneficiary Who gets the reward of a rule: the referrer, the referee, or, for conversions, the ancestor of the referrer that `level` names.
 	Beneficiary RuleBeneficiary `json:"beneficiary"`
 
 	// Cap The most that one beneficiary is granted by the rule, or null for no cap.
@@ -4561,7 +4561,7 @@ type RewardTrigger = string
 // RewardTriggers What the reward is for.
 type RewardTriggers = []RewardTrigger
 
-// RuleBeneficiary Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
+// RuleBeneficiary Who gets the reward of a rule: the referrer, the referee, or, for conversions, the ancestor of the referrer that `level` names.
 type RuleBeneficiary string
 
 // RuleKey Name of a reward rule or a milestone, unique within its version.

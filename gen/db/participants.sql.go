@@ -285,6 +285,35 @@ func (q *Queries) GetParticipantForUpdate(ctx context.Context, db DBTX, arg GetP
 	return i, err
 }
 
+const listAllGroupTimelines = `-- name: ListAllGroupTimelines :many
+SELECT id, group_timeline FROM participants WHERE workspace_id = $1 AND group_timeline <> '[]'
+`
+
+type ListAllGroupTimelinesRow struct {
+	ID            uuid.UUID
+	GroupTimeline state.Groups
+}
+
+func (q *Queries) ListAllGroupTimelines(ctx context.Context, db DBTX, workspaceID uuid.UUID) ([]ListAllGroupTimelinesRow, error) {
+	rows, err := db.Query(ctx, listAllGroupTimelines, workspaceID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListAllGroupTimelinesRow{}
+	for rows.Next() {
+		var i ListAllGroupTimelinesRow
+		if err := rows.Scan(&i.ID, &i.GroupTimeline); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listGroupTimelines = `-- name: ListGroupTimelines :many
 SELECT id, group_timeline FROM participants WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 `

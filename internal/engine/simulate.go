@@ -18,6 +18,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
+	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
@@ -78,6 +79,7 @@ type past struct {
 	churns      []db.Churn
 	owed        []db.ListProgramHoldingsRow
 	ineligible  []uuid.UUID
+	groups      map[uuid.UUID]state.Groups
 }
 
 func (e *Engine) loadPast(ctx context.Context, s Scope, program uuid.UUID, p *past) []load {
@@ -110,6 +112,14 @@ func (e *Engine) loadPast(ctx context.Context, s Scope, program uuid.UUID, p *pa
 			p.ineligible, err = e.q.ListIneligibleParticipants(ctx, tx, s.Workspace)
 			return err
 		},
+		func(tx store.DBTX) error {
+			rows, err := e.q.ListAllGroupTimelines(ctx, tx, s.Workspace)
+			p.groups = map[uuid.UUID]state.Groups{}
+			for _, row := range rows {
+				p.groups[row.ID] = row.GroupTimeline
+			}
+			return err
+		},
 	}
 }
 
@@ -123,6 +133,7 @@ func (p past) facts(e *Engine, s Scope, doc rules.Document) []settlement.Facts {
 		if !known {
 			h = &history{
 				program: p.program, zone: zone(p.program.TimeZone), documents: map[uuid.UUID]rules.Document{draft: doc}, conditions: &e.conditions,
+				groups: p.groups,
 			}
 			histories[referee] = h
 			order = append(order, referee)
@@ -176,7 +187,7 @@ func (p past) chain(c db.Conversion, above map[uuid.UUID][]db.Referral, depth in
 	for at := direct; at != nil && len(list) < int(depth); {
 		if at = parent(at.ReferrerID); at != nil {
 			_, barred := slices.BinarySearchFunc(p.ineligible, at.ReferrerID, func(a, b uuid.UUID) int { return strings.Compare(a.String(), b.String()) })
-			list = append(list, ancestor{ParticipantID: at.ReferrerID, Eligible: !barred})
+			list = append(list, ancestor{ParticipantID: at.ReferrerID, Eligible: !barred, Group: p.groups[at.ReferrerID].At(c.OccurredAt)})
 		}
 	}
 	raw, _ := json.Marshal(list) // ids and flags

@@ -66,6 +66,9 @@ func (r RewardRule) validateSignup(at string, add adder) {
 	if r.Amount.Type != Fixed {
 		add(at+"/triggers", "a signup has no amount to take a share of")
 	}
+	if r.Beneficiary == Upline {
+		add(at+"/beneficiary", "the upline earns of conversions, not of signups")
+	}
 	if r.DurationMonths != nil {
 		add(at+"/duration_months", "a duration counts from the qualification, which a signup comes before")
 	}

@@ -145,6 +145,8 @@ func TestValidate(t *testing.T) {
 		{"a referrer with a level", func(d *rules.Document) { d.Rewards[2].Level = ptr(2) }, []string{"/rewards/2/level"}},
 		{"a referee with a level", func(d *rules.Document) { d.Rewards[1].Level = ptr(2) }, []string{"/rewards/1/level"}},
 
+		{"the upline of a signup", func(d *rules.Document) { d.Rewards[0].Beneficiary, d.Rewards[0].Level = rules.Upline, ptr(2) }, []string{"/rewards/0/beneficiary"}},
+
 		{"a share of the commission for the referrer", func(d *rules.Document) { d.Rewards[2].Amount.Type = rules.CommissionPoints }, []string{
 			"/rewards/2/amount/type", "/rewards/2/tiers/steps/0/amount/type", "/rewards/2/tiers/steps/1/amount/type"}},
 		{"a share of the commission of a level that is left out", func(d *rules.Document) { d.Rewards[4].Level = ptr(4) }, []string{"/rewards/4/amount/type"}},

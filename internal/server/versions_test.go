@@ -59,6 +59,29 @@ func TestRulesAreCompletedWithTheirDefaults(t *testing.T) {
 	}
 }
 
+// TestTheRulesOfAnOlderVersionAreAnsweredComplete: what it did not know yet takes its default.
+func TestTheRulesOfAnOlderVersionAreAnsweredComplete(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t, nil)
+	c := w.live()
+	p := must[*client.CreateProgramResult](t)(c.createProgram(client.NewProgram{Rules: &client.NewRules{Rewards: &[]client.NewRewardRule{
+		{Key: "share", Triggers: []string{"purchase"}, Beneficiary: "referrer", Kind: "money", Amount: client.RewardAmount{Type: "basis_points", Value: 2000}},
+	}}})).JSON201
+	version := p.CurrentVersion.MustGet().ID
+	if _, err := w.database.Owner(w).Exec(t.Context(), `UPDATE program_versions SET rules = rules - 'milestones' - 'levels' - 'budget' - 'version_pin'
+		#- '{rewards,0,level}' #- '{rewards,0,occurrence}' #- '{rewards,0,groups}' #- '{rewards,0,condition}' #- '{rewards,0,tiers}' #- '{rewards,0,cap}'
+		#- '{rewards,0,expires_after_seconds}' WHERE id = $1`, version); err != nil {
+		t.Fatal(err)
+	}
+	r := must[*client.GetProgramVersionResult](t)(c.GetProgramVersionWithResponse(t.Context(), p.ID, version)).JSON200.Rules
+	if r.Levels.CeilingBasisPoints != 10000 || r.Levels.Ineligible != "skip" || !r.Budget.IsNull() || r.Milestones == nil || r.VersionPin != "attribution" {
+		t.Errorf("rules %+v", r)
+	}
+	if one := r.Rewards[0]; one.Occurrence != "any" || one.Groups == nil || one.Condition != "" || !one.Tiers.IsNull() || !one.Cap.IsNull() || !one.Level.IsNull() {
+		t.Errorf("the reward rule is %+v", one)
+	}
+}
+
 func TestRulesThatContradictThemselvesAreNotPublished(t *testing.T) {
 	t.Parallel()
 	w := startWorld(t, nil)

@@ -61,6 +61,9 @@ LIMIT @page_limit;
 -- name: ListGroupTimelines :many
 SELECT id, group_timeline FROM participants WHERE workspace_id = @workspace_id AND id = ANY(@participant_ids::uuid[]);
 
+-- name: ListAllGroupTimelines :many
+SELECT id, group_timeline FROM participants WHERE workspace_id = @workspace_id AND group_timeline <> '[]';
+
 -- name: UpdateParticipant :exec
 UPDATE participants
 SET

@@ -398,7 +398,7 @@ export type RewardTrigger = string;
 export type RewardTriggers = Array<RewardTrigger>;
 
 /**
- * Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
+ * Who gets the reward of a rule: the referrer, the referee, or, for conversions, the ancestor of the referrer that `level` names.
  */
 export type RuleBeneficiary = 'referrer' | 'referee' | 'upline';
 
