@@ -100,7 +100,7 @@ func (b *clickBench) seed(ctx context.Context) error {
 	for i := range codes {
 		b.code[i], b.referrer[i] = uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
 		_, more := q.CreateParticipant(ctx, pool, db.CreateParticipantParams{
-			WorkspaceID: b.workspace, ID: b.referrer[i], ExternalID: fmt.Sprint(i), Metadata: []byte("{}"), CreatedAt: now,
+			WorkspaceID: b.workspace, ID: b.referrer[i], ExternalID: fmt.Sprint(i), Metadata: []byte("{}"), GroupTimeline: state.Groups{}, CreatedAt: now,
 		})
 		value := fmt.Sprintf("BENCH%03d", i)
 		_, again := q.CreateCode(ctx, pool, db.CreateCodeParams{

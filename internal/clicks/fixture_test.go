@@ -70,7 +70,7 @@ func newPlace(t testing.TB, s *store.Store, o placeOptions) *place {
 	for i := range max(o.referrers, 1) {
 		referrer := dbtest.ID(t)
 		_, err := q.CreateParticipant(ctx, pool, db.CreateParticipantParams{
-			WorkspaceID: p.workspace, ID: referrer, ExternalID: fmt.Sprint(i), Metadata: []byte("{}"), CreatedAt: now,
+			WorkspaceID: p.workspace, ID: referrer, ExternalID: fmt.Sprint(i), Metadata: []byte("{}"), GroupTimeline: state.Groups{}, CreatedAt: now,
 		})
 		must(err)
 		p.referrers = append(p.referrers, referrer)
