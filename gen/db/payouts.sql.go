@@ -1330,6 +1330,24 @@ func (q *Queries) ListPayoutsForExport(ctx context.Context, db DBTX, arg ListPay
 	return items, nil
 }
 
+const lockPayees = `-- name: LockPayees :exec
+SELECT id FROM participants
+WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+ORDER BY id
+FOR KEY SHARE
+`
+
+type LockPayeesParams struct {
+	WorkspaceID uuid.UUID
+	Ids         []uuid.UUID
+}
+
+// Payouts refer to their participants, whom whoever gives them a reward locks before their accounts: so does a run.
+func (q *Queries) LockPayees(ctx context.Context, db DBTX, arg LockPayeesParams) error {
+	_, err := db.Exec(ctx, lockPayees, arg.WorkspaceID, arg.Ids)
+	return err
+}
+
 const movePayout = `-- name: MovePayout :exec
 UPDATE payouts
 SET

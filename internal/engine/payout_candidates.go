@@ -88,7 +88,7 @@ func (b payoutBatchOf) decide(ctx context.Context, after uuid.UUID) ([]candidate
 	return out, last, nil
 }
 
-// owed reads the available rewards of participants, oldest first, and with lock their balances. Rewards are locked before accounts, as
+// owed reads the available rewards of participants, oldest first, and with lock their balances. Participants are locked before rewards, and these before accounts, as
 // everywhere. One that became available in between is in a balance and not among the rewards: then everything is done again.
 func (b payoutBatchOf) owed(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]db.ListPayableRewardsRow, map[uuid.UUID]int64, error) {
 	rewards, balances := map[uuid.UUID][]db.ListPayableRewardsRow{}, map[uuid.UUID]int64{}
@@ -99,6 +99,9 @@ func (b payoutBatchOf) owed(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID
 			rewards[w.ParticipantID] = append(rewards[w.ParticipantID], w)
 		}
 		return rewards, nil, err
+	}
+	if err := b.e.q.LockPayees(ctx, b.on, db.LockPayeesParams{WorkspaceID: b.s.Workspace, Ids: ids}); err != nil {
+		return nil, nil, err
 	}
 	rows, err := b.e.q.ListPayableRewardsForUpdate(ctx, b.on, db.ListPayableRewardsForUpdateParams(params))
 	if err != nil {

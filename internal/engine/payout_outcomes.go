@@ -84,7 +84,7 @@ func (w *payoutWork) pay(ctx context.Context, reference string) error {
 
 // moveRewards moves every reward of the payout to a state, and what it pays for it to an account.
 func (w *payoutWork) moveRewards(ctx context.Context, to state.Reward, event, recipe, fromKind, toKind string) error {
-	rows, err := w.lockRewards(ctx)
+	_, rows, err := w.lockRewards(ctx)
 	if err != nil {
 		return err
 	}

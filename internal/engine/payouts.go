@@ -99,21 +99,17 @@ func (w *payoutWork) approve(note string) error {
 // CancelPayout gives the rewards of a payout that was not submitted back. Errors: not_found, state_not_allowed.
 func (e *Engine) CancelPayout(ctx context.Context, tx *store.Tx, s Scope, id uuid.UUID, note string) (db.Payout, error) {
 	return e.changePayout(ctx, tx, s, id, func(w *payoutWork) error {
-		rewards, err := w.lockRewards(ctx)
+		owner, rewards, err := w.lockRewards(ctx)
 		if err != nil {
 			return err
 		}
-		return w.cancel(ctx, rewards, note)
+		return w.cancel(ctx, owner, rewards, note)
 	})
 }
 
-func (w *payoutWork) cancel(ctx context.Context, rewards []db.ListPayoutRewardsForUpdateRow, note string) error {
+func (w *payoutWork) cancel(ctx context.Context, owner db.Participant, rewards []db.ListPayoutRewardsForUpdateRow, note string) error {
 	w.Note = &note
 	if err := w.to(state.PayoutCancelled, "payout.cancelled", note); err != nil {
-		return err
-	}
-	owner, err := w.e.q.GetParticipant(ctx, w.tx.DB(), db.GetParticipantParams{WorkspaceID: w.s.Workspace, ID: w.ParticipantID})
-	if err != nil {
 		return err
 	}
 	for _, row := range rewards {
@@ -168,8 +164,14 @@ func (w *payoutWork) countForfeit(ctx context.Context, reward db.Reward, lost in
 	return nil
 }
 
-func (w *payoutWork) lockRewards(ctx context.Context) ([]db.ListPayoutRewardsForUpdateRow, error) {
-	return w.e.q.ListPayoutRewardsForUpdate(ctx, w.tx.DB(), db.ListPayoutRewardsForUpdateParams{WorkspaceID: w.s.Workspace, PayoutID: w.ID})
+// lockRewards locks the owner, as far as rows refer to it, and then the rewards.
+func (w *payoutWork) lockRewards(ctx context.Context) (db.Participant, []db.ListPayoutRewardsForUpdateRow, error) {
+	owner, err := w.e.q.GetParticipantForKeyShare(ctx, w.tx.DB(), db.GetParticipantForKeyShareParams{WorkspaceID: w.s.Workspace, ID: w.ParticipantID})
+	if err != nil {
+		return owner, nil, err
+	}
+	rewards, err := w.e.q.ListPayoutRewardsForUpdate(ctx, w.tx.DB(), db.ListPayoutRewardsForUpdateParams{WorkspaceID: w.s.Workspace, PayoutID: w.ID})
+	return owner, rewards, err
 }
 
 // SubmitPayout hands an approved payout to its provider, or cancels it when by now it should not be paid. Errors: not_found,
@@ -185,16 +187,12 @@ func (w *payoutWork) submit(ctx context.Context) error {
 	if w.State != state.PayoutApproved {
 		return w.notAllowed("become " + string(state.PayoutSubmitted))
 	}
-	rewards, err := w.lockRewards(ctx)
-	if err != nil {
-		return err
-	}
-	owner, err := w.e.q.GetParticipant(ctx, w.tx.DB(), db.GetParticipantParams{WorkspaceID: w.s.Workspace, ID: w.ParticipantID})
+	owner, rewards, err := w.lockRewards(ctx)
 	if err != nil {
 		return err
 	}
 	if owner.State != state.ParticipantActive {
-		return w.cancel(ctx, rewards, "the participant is "+string(owner.State))
+		return w.cancel(ctx, owner, rewards, "the participant is "+string(owner.State))
 	}
 	balances, err := w.e.q.ListBalancesForUpdate(ctx, w.tx.DB(), db.ListBalancesForUpdateParams{
 		WorkspaceID: w.s.Workspace, ParticipantIds: []uuid.UUID{w.ParticipantID}, Currency: w.Currency,
@@ -204,7 +202,7 @@ func (w *payoutWork) submit(ctx context.Context) error {
 	}
 	for _, b := range balances {
 		if b.Balance < 0 {
-			return w.cancel(ctx, rewards, "more was taken back than is available")
+			return w.cancel(ctx, owner, rewards, "more was taken back than is available")
 		}
 	}
 	w.submitted()

@@ -88,6 +88,13 @@ WHERE a.workspace_id = @workspace_id
 ORDER BY a.participant_id
 LIMIT @page_limit;
 
+-- name: LockPayees :exec
+-- Payouts refer to their participants, whom whoever gives them a reward locks before their accounts: so does a run.
+SELECT id FROM participants
+WHERE workspace_id = @workspace_id AND id = ANY(@ids::uuid[])
+ORDER BY id
+FOR KEY SHARE;
+
 -- name: ListBalancesForUpdate :many
 -- The available money of participants, locked in the order in which balances are written.
 SELECT participant_id, balance
