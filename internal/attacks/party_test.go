@@ -95,7 +95,7 @@ var ownPolicy = map[string]any{
 // earn gives somebody new money that can be paid.
 func (w *world) earn(amount int) {
 	who := w.must(w.recipe("createParticipant", nil), 201).text("external_id")
-	w.must(w.recipe("createManualReward", map[string]any{"/kind": "money", "/amount": amount, "/participant_external_id": who}), 201)
+	w.must(w.recipe("createManualReward", map[string]any{"/kind": "money", "/amount": amount, "/expires_at": nil, "/participant_external_id": who}), 201)
 }
 
 // makers make something fresh for an attack that uses it up, and give its id.
