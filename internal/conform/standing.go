@@ -231,8 +231,8 @@ func (p *play) recount() (map[string]int64, error) {
 		count("/v1/conversions", func(c map[string]any) {
 			if c["referral_id"] != nil && c["state"] != "disqualified" && c["state"] != "unmatched" {
 				out["conversions"]++
-				out["revenue"] += integer(c["amount"])
-				out["reversed_revenue"] += integer(c["reversed_amount"])
+				out["revenue"] += integer(c["base_amount"])
+				out["reversed_revenue"] += integer(c["base_amount"]) - integer(c["base_net_amount"])
 			}
 		}),
 	)
