@@ -123,7 +123,7 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 		of := settlement.Conversion{
 			ID: c.ID.String(), Key: c.Source + "\x00" + c.ExternalID + "\x00" + c.Type, Type: c.Type, Amount: c.Amount,
 			Reversals: h.reversalsOf(*c), OccurredAt: c.OccurredAt, Stored: c.State, Upline: upline(c.Upline), Meets: h.meets(*c),
-			Group: h.groups[r.ReferrerID].At(c.OccurredAt),
+			Group:    h.groups[r.ReferrerID].At(c.OccurredAt),
 			Exchange: exchangeOf(*c), Unpriced: c.BaseAmount == nil, PricedNow: h.priced[c.ID],
 		}
 		if version := h.versionAt(r, c.OccurredAt); version != r.ProgramVersionID {
