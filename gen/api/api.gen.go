@@ -384,6 +384,24 @@ func (e DisabledReason) Valid() bool {
 	}
 }
 
+// Defines values for Disposition.
+const (
+	DispositionForfeit Disposition = "forfeit"
+	DispositionPayOut  Disposition = "pay_out"
+)
+
+// Valid indicates whether the value is a known member of the Disposition enum.
+func (e Disposition) Valid() bool {
+	switch e {
+	case DispositionForfeit:
+		return true
+	case DispositionPayOut:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EffectiveCodeState.
 const (
 	EffectiveCodeStateActive     EffectiveCodeState = "active"
@@ -414,6 +432,24 @@ func (e EffectiveCodeState) Valid() bool {
 	}
 }
 
+// Defines values for ErasureState.
+const (
+	ErasureStateCompleted ErasureState = "completed"
+	ErasureStateRunning   ErasureState = "running"
+)
+
+// Valid indicates whether the value is a known member of the ErasureState enum.
+func (e ErasureState) Valid() bool {
+	switch e {
+	case ErasureStateCompleted:
+		return true
+	case ErasureStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventType.
 const (
 	EventTypeAPIKeyCreated            EventType = "api_key.created"
@@ -438,6 +474,7 @@ const (
 	EventTypeExchangeRateRecorded     EventType = "exchange_rate.recorded"
 	EventTypeParticipantBanned        EventType = "participant.banned"
 	EventTypeParticipantCreated       EventType = "participant.created"
+	EventTypeParticipantErased        EventType = "participant.erased"
 	EventTypeParticipantReinstated    EventType = "participant.reinstated"
 	EventTypeParticipantSuspended     EventType = "participant.suspended"
 	EventTypeParticipantUpdated       EventType = "participant.updated"
@@ -536,6 +573,8 @@ func (e EventType) Valid() bool {
 	case EventTypeParticipantBanned:
 		return true
 	case EventTypeParticipantCreated:
+		return true
+	case EventTypeParticipantErased:
 		return true
 	case EventTypeParticipantReinstated:
 		return true
@@ -703,6 +742,7 @@ func (e MeasurePeriod) Valid() bool {
 const (
 	ParticipantStateActive    ParticipantState = "active"
 	ParticipantStateBanned    ParticipantState = "banned"
+	ParticipantStateErased    ParticipantState = "erased"
 	ParticipantStateSuspended ParticipantState = "suspended"
 )
 
@@ -712,6 +752,8 @@ func (e ParticipantState) Valid() bool {
 	case ParticipantStateActive:
 		return true
 	case ParticipantStateBanned:
+		return true
+	case ParticipantStateErased:
 		return true
 	case ParticipantStateSuspended:
 		return true
@@ -840,6 +882,7 @@ func (e PayoutState) Valid() bool {
 // Defines values for ProblemCode.
 const (
 	ProblemCodeAmountNotAllowed          ProblemCode = "amount_not_allowed"
+	ProblemCodeBalanceOutstanding        ProblemCode = "balance_outstanding"
 	ProblemCodeCodeLimit                 ProblemCode = "code_limit"
 	ProblemCodeCodeTaken                 ProblemCode = "code_taken"
 	ProblemCodeConflict                  ProblemCode = "conflict"
@@ -879,6 +922,8 @@ const (
 func (e ProblemCode) Valid() bool {
 	switch e {
 	case ProblemCodeAmountNotAllowed:
+		return true
+	case ProblemCodeBalanceOutstanding:
 		return true
 	case ProblemCodeCodeLimit:
 		return true
@@ -1450,6 +1495,8 @@ const (
 	ScopePayoutsApprove    Scope = "payouts:approve"
 	ScopePayoutsRead       Scope = "payouts:read"
 	ScopePayoutsWrite      Scope = "payouts:write"
+	ScopePrivacyRead       Scope = "privacy:read"
+	ScopePrivacyWrite      Scope = "privacy:write"
 	ScopeProgramsRead      Scope = "programs:read"
 	ScopeProgramsWrite     Scope = "programs:write"
 	ScopeRatesRead         Scope = "rates:read"
@@ -1504,6 +1551,10 @@ func (e Scope) Valid() bool {
 	case ScopePayoutsRead:
 		return true
 	case ScopePayoutsWrite:
+		return true
+	case ScopePrivacyRead:
+		return true
+	case ScopePrivacyWrite:
 		return true
 	case ScopeProgramsRead:
 		return true
@@ -2515,6 +2566,9 @@ type DecisionReplay struct {
 // DisabledReason Why a code is disabled. After `rotation` or `other` it still honours clicks made before; after `fraud` nothing.
 type DisabledReason string
 
+// Disposition What becomes of what the participant is owed. With `pay_out` it stays for the next payout run, with `forfeit` it is cancelled with the reason `ERASED`; what a payout under way has reserved is paid in both cases.
+type Disposition string
+
 // DownlineMember One participant below.
 type DownlineMember struct {
 	// AttributedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
@@ -2561,6 +2615,44 @@ type EffectiveCodeState string
 
 // Email E-mail address. It is never stored: only a keyed hash of its folded form is, to recognise a self-referral. Null removes the stored hash.
 type Email = string
+
+// ErasureRequest The erasure of a person.
+type ErasureRequest struct {
+	// BlockReuse Whether the person is refused when somebody refers it again.
+	BlockReuse bool `json:"block_reuse"`
+
+	// CompletedAt Instant in UTC, or null when it has not happened or is not limited.
+	CompletedAt nullable.Nullable[NullableTimestamp] `json:"completed_at"`
+
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Disposition What becomes of what the participant is owed. With `pay_out` it stays for the next payout run, with `forfeit` it is cancelled with the reason `ERASED`; what a payout under way has reserved is paid in both cases.
+	Disposition *Disposition `json:"disposition,omitempty"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// State Identity is gone when the request is answered. It is completed once the answers are erased too that are kept for repeated requests.
+	State ErasureState `json:"state"`
+}
+
+// ErasureRequestPage One page of erasure requests, newest first.
+type ErasureRequestPage struct {
+	Data []ErasureRequest `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// ErasureState Identity is gone when the request is answered. It is completed once the answers are erased too that are kept for repeated requests.
+type ErasureState string
 
 // Event One row of the append-only log.
 type Event struct {
@@ -3152,6 +3244,21 @@ type NewDisputeWin struct {
 	OccurredAt *OccurredAt `json:"occurred_at,omitempty"`
 }
 
+// NewErasureRequest A person to erase.
+type NewErasureRequest struct {
+	// BlockReuse Keep keyed hashes of external id and e-mail address, by which the person is refused with `ERASED` when somebody refers it again. Otherwise nothing is kept, and it can be referred again.
+	BlockReuse *bool `json:"block_reuse,omitempty"`
+
+	// Disposition What becomes of what the participant is owed. With `pay_out` it stays for the next payout run, with `forfeit` it is cancelled with the reason `ERASED`; what a payout under way has reserved is paid in both cases.
+	Disposition *Disposition `json:"disposition,omitempty"`
+
+	// ExternalID Your reference of the request, kept as a keyed hash. The same reference is the same request.
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// ParticipantExternalID Identifier from your system, compared exactly. Printable characters only.
+	ParticipantExternalID ExternalID `json:"participant_external_id"`
+}
+
 // NewExchangeRate A rate to record. It is unique by pair, source and moment.
 type NewExchangeRate struct {
 	// EffectiveAt From when on it holds, with a zone; it may lie in the future. Absent means now.
@@ -3625,7 +3732,7 @@ type Participant struct {
 	// Metadata Your own data, kept and returned as it is: up to 50 names of at most 64 characters, each with a string.
 	Metadata Metadata `json:"metadata"`
 
-	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid. Of an erased one ids and books are left.
 	State ParticipantState `json:"state"`
 
 	// TaxDataRecordedAt Instant in UTC, or null when it has not happened or is not limited.
@@ -3670,7 +3777,7 @@ type ParticipantPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
-// ParticipantState Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+// ParticipantState Only an active participant can become a referrer or earn. A banned one has lost what was not paid. Of an erased one ids and books are left.
 type ParticipantState string
 
 // PaymentReport The provider has paid.
@@ -4024,7 +4131,7 @@ type PreviewedReward struct {
 
 // Problem Problem document of RFC 9457. Programs decide by `code`; `title` and `detail` are for people and may change.
 type Problem struct {
-	// Code Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+	// Code Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
 	Code ProblemCode `json:"code"`
 
 	// Detail What went wrong this time and what to do about it.
@@ -4049,7 +4156,7 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// ProblemCode Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+// ProblemCode Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
 type ProblemCode string
 
 // Program An offer with a life. Its rules are in its versions.
@@ -5151,7 +5258,7 @@ type UplineMember struct {
 	// ReferralID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ReferralID ID `json:"referral_id"`
 
-	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid. Of an erased one ids and books are left.
 	State ParticipantState `json:"state"`
 }
 
@@ -5292,6 +5399,12 @@ type DecisionIDPath = ID
 
 // DepthQuery defines model for DepthQuery.
 type DepthQuery = int64
+
+// ErasureRequestIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+type ErasureRequestIDPath = ID
+
+// ErasureStateQuery Identity is gone when the request is answered. It is completed once the answers are erased too that are kept for repeated requests.
+type ErasureStateQuery = ErasureState
 
 // EventIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type EventIDPath = ID
@@ -5721,6 +5834,27 @@ type ListDecisionsParams struct {
 
 // ReplayDecisionParams defines parameters for ReplayDecision.
 type ReplayDecisionParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListErasureRequestsParams defines parameters for ListErasureRequests.
+type ListErasureRequestsParams struct {
+	// ParticipantID Only those of this participant.
+	ParticipantID *ParticipantIDQuery `form:"participant_id,omitempty" json:"participant_id,omitempty"`
+
+	// State Only those in this state.
+	State *ErasureStateQuery `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateErasureRequestParams defines parameters for CreateErasureRequest.
+type CreateErasureRequestParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -6307,6 +6441,9 @@ type CreateCreditRedemptionJSONRequestBody = NewCreditRedemption
 // VoidCreditRedemptionJSONRequestBody defines body for VoidCreditRedemption for application/json ContentType.
 type VoidCreditRedemptionJSONRequestBody = ActionReason
 
+// CreateErasureRequestJSONRequestBody defines body for CreateErasureRequest for application/json ContentType.
+type CreateErasureRequestJSONRequestBody = NewErasureRequest
+
 // RecordExchangeRateJSONRequestBody defines body for RecordExchangeRate for application/json ContentType.
 type RecordExchangeRateJSONRequestBody = NewExchangeRate
 
@@ -6519,6 +6656,15 @@ type ServerInterface interface {
 	// ReplayDecision Decide again
 	// (POST /v1/decisions/{decision_id}/replay)
 	ReplayDecision(ctx echo.Context, decisionID DecisionIDPath, params ReplayDecisionParams) error
+	// ListErasureRequests List erasure requests
+	// (GET /v1/erasure-requests)
+	ListErasureRequests(ctx echo.Context, params ListErasureRequestsParams) error
+	// CreateErasureRequest Erase a person
+	// (POST /v1/erasure-requests)
+	CreateErasureRequest(ctx echo.Context, params CreateErasureRequestParams) error
+	// GetErasureRequest Read an erasure request
+	// (GET /v1/erasure-requests/{erasure_request_id})
+	GetErasureRequest(ctx echo.Context, erasureRequestID ErasureRequestIDPath) error
 	// ListEvents List events
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -7941,6 +8087,92 @@ func (w *ServerInterfaceWrapper) ReplayDecision(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ReplayDecision(ctx, decisionID, params)
+	return err
+}
+
+// ListErasureRequests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListErasureRequests(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListErasureRequestsParams
+	// ------------- Optional query parameter "participant_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_id", ctx.QueryParams(), &params.ParticipantID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListErasureRequests(ctx, params)
+	return err
+}
+
+// CreateErasureRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateErasureRequest(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateErasureRequestParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter Idempotency-Key is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateErasureRequest(ctx, params)
+	return err
+}
+
+// GetErasureRequest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetErasureRequest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "erasure_request_id" -------------
+	var erasureRequestID ErasureRequestIDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "erasure_request_id", ctx.Param("erasure_request_id"), &erasureRequestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter erasure_request_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetErasureRequest(ctx, erasureRequestID)
 	return err
 }
 
@@ -10686,6 +10918,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/events/verification", wrapper.VerifyEvents, options.OperationMiddlewares["verifyEvents"]...)
 	router.GET(options.BaseURL+"/v1/events/:event_id", wrapper.GetEvent, options.OperationMiddlewares["getEvent"]...)
 	router.GET(options.BaseURL+"/v1/unmatched-facts", wrapper.ListUnmatchedFacts, options.OperationMiddlewares["listUnmatchedFacts"]...)
+	router.GET(options.BaseURL+"/v1/erasure-requests", wrapper.ListErasureRequests, options.OperationMiddlewares["listErasureRequests"]...)
+	router.POST(options.BaseURL+"/v1/erasure-requests", wrapper.CreateErasureRequest, options.OperationMiddlewares["createErasureRequest"]...)
+	router.GET(options.BaseURL+"/v1/erasure-requests/:erasure_request_id", wrapper.GetErasureRequest, options.OperationMiddlewares["getErasureRequest"]...)
 	router.GET(options.BaseURL+"/v1/reason-codes", wrapper.ListReasonCodes, options.OperationMiddlewares["listReasonCodes"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.GetLiveness, options.OperationMiddlewares["getLiveness"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
@@ -18986,6 +19221,686 @@ type ReplayDecision503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplayDecision503ApplicationProblemPlusJSONResponse) VisitReplayDecisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListErasureRequestsRequestObject struct {
+	Params ListErasureRequestsParams
+}
+
+type ListErasureRequestsResponseObject interface {
+	VisitListErasureRequestsResponse(w http.ResponseWriter) error
+}
+
+type ListErasureRequests200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type ListErasureRequests200JSONResponse struct {
+	Body    ErasureRequestPage
+	Headers ListErasureRequests200ResponseHeaders
+}
+
+func (response ListErasureRequests200JSONResponse) VisitListErasureRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListErasureRequests400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListErasureRequests400ApplicationProblemPlusJSONResponse) VisitListErasureRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListErasureRequests401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListErasureRequests401ApplicationProblemPlusJSONResponse) VisitListErasureRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListErasureRequests403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListErasureRequests403ApplicationProblemPlusJSONResponse) VisitListErasureRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListErasureRequests422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response ListErasureRequests422ApplicationProblemPlusJSONResponse) VisitListErasureRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListErasureRequests429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response ListErasureRequests429ApplicationProblemPlusJSONResponse) VisitListErasureRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListErasureRequests500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListErasureRequests500ApplicationProblemPlusJSONResponse) VisitListErasureRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListErasureRequests503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListErasureRequests503ApplicationProblemPlusJSONResponse) VisitListErasureRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequestRequestObject struct {
+	Params CreateErasureRequestParams
+	Body   *CreateErasureRequestJSONRequestBody
+}
+
+type CreateErasureRequestResponseObject interface {
+	VisitCreateErasureRequestResponse(w http.ResponseWriter) error
+}
+
+type CreateErasureRequest200ResponseHeaders struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+type CreateErasureRequest200JSONResponse struct {
+	Body    ErasureRequest
+	Headers CreateErasureRequest200ResponseHeaders
+}
+
+func (response CreateErasureRequest200JSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest201ResponseHeaders struct {
+	IdempotentReplayed *string
+	Location           string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+type CreateErasureRequest201JSONResponse struct {
+	Body    ErasureRequest
+	Headers CreateErasureRequest201ResponseHeaders
+}
+
+func (response CreateErasureRequest201JSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest400ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest401ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest403ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest409ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest413ApplicationProblemPlusJSONResponse struct {
+	PayloadTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest413ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest415ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest422ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest429ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest500ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateErasureRequest503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateErasureRequest503ApplicationProblemPlusJSONResponse) VisitCreateErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequestRequestObject struct {
+	ErasureRequestID ErasureRequestIDPath `json:"erasure_request_id"`
+}
+
+type GetErasureRequestResponseObject interface {
+	VisitGetErasureRequestResponse(w http.ResponseWriter) error
+}
+
+type GetErasureRequest200ResponseHeaders struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+type GetErasureRequest200JSONResponse struct {
+	Body    ErasureRequest
+	Headers GetErasureRequest200ResponseHeaders
+}
+
+func (response GetErasureRequest200JSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasureRequest400ApplicationProblemPlusJSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequest401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasureRequest401ApplicationProblemPlusJSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasureRequest403ApplicationProblemPlusJSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasureRequest404ApplicationProblemPlusJSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequest422ApplicationProblemPlusJSONResponse struct {
+	ValidationFailedApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasureRequest422ApplicationProblemPlusJSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.IdempotentReplayed != nil {
+		w.Header().Set("Idempotent-Replayed", fmt.Sprint(*response.Headers.IdempotentReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequest429ApplicationProblemPlusJSONResponse struct {
+	TooManyRequestsApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasureRequest429ApplicationProblemPlusJSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequest500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasureRequest500ApplicationProblemPlusJSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetErasureRequest503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetErasureRequest503ApplicationProblemPlusJSONResponse) VisitGetErasureRequestResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -38875,6 +39790,15 @@ type StrictServerInterface interface {
 	// ReplayDecision Decide again
 	// (POST /v1/decisions/{decision_id}/replay)
 	ReplayDecision(ctx context.Context, request ReplayDecisionRequestObject) (ReplayDecisionResponseObject, error)
+	// ListErasureRequests List erasure requests
+	// (GET /v1/erasure-requests)
+	ListErasureRequests(ctx context.Context, request ListErasureRequestsRequestObject) (ListErasureRequestsResponseObject, error)
+	// CreateErasureRequest Erase a person
+	// (POST /v1/erasure-requests)
+	CreateErasureRequest(ctx context.Context, request CreateErasureRequestRequestObject) (CreateErasureRequestResponseObject, error)
+	// GetErasureRequest Read an erasure request
+	// (GET /v1/erasure-requests/{erasure_request_id})
+	GetErasureRequest(ctx context.Context, request GetErasureRequestRequestObject) (GetErasureRequestResponseObject, error)
 	// ListEvents List events
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -40434,6 +41358,104 @@ func (sh *strictHandler) ReplayDecision(ctx echo.Context, decisionID DecisionIDP
 		return err
 	} else if validResponse, ok := response.(ReplayDecisionResponseObject); ok {
 		return validResponse.VisitReplayDecisionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListErasureRequests operation middleware
+func (sh *strictHandler) ListErasureRequests(ctx echo.Context, params ListErasureRequestsParams) error {
+	var request ListErasureRequestsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListErasureRequests(ctx.Request().Context(), request.(ListErasureRequestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListErasureRequests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListErasureRequestsResponseObject); ok {
+		return validResponse.VisitListErasureRequestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateErasureRequest operation middleware
+func (sh *strictHandler) CreateErasureRequest(ctx echo.Context, params CreateErasureRequestParams) error {
+	var request CreateErasureRequestRequestObject
+
+	request.Params = params
+
+	var body CreateErasureRequestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateErasureRequest(ctx.Request().Context(), request.(CreateErasureRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateErasureRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateErasureRequestResponseObject); ok {
+		return validResponse.VisitCreateErasureRequestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetErasureRequest operation middleware
+func (sh *strictHandler) GetErasureRequest(ctx echo.Context, erasureRequestID ErasureRequestIDPath) error {
+	var request GetErasureRequestRequestObject
+
+	request.ErasureRequestID = erasureRequestID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetErasureRequest(ctx.Request().Context(), request.(GetErasureRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetErasureRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetErasureRequestResponseObject); ok {
+		return validResponse.VisitGetErasureRequestResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -385,6 +385,24 @@ func (e DisabledReason) Valid() bool {
 	}
 }
 
+// Defines values for Disposition.
+const (
+	DispositionForfeit Disposition = "forfeit"
+	DispositionPayOut  Disposition = "pay_out"
+)
+
+// Valid indicates whether the value is a known member of the Disposition enum.
+func (e Disposition) Valid() bool {
+	switch e {
+	case DispositionForfeit:
+		return true
+	case DispositionPayOut:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EffectiveCodeState.
 const (
 	EffectiveCodeStateActive     EffectiveCodeState = "active"
@@ -415,6 +433,24 @@ func (e EffectiveCodeState) Valid() bool {
 	}
 }
 
+// Defines values for ErasureState.
+const (
+	ErasureStateCompleted ErasureState = "completed"
+	ErasureStateRunning   ErasureState = "running"
+)
+
+// Valid indicates whether the value is a known member of the ErasureState enum.
+func (e ErasureState) Valid() bool {
+	switch e {
+	case ErasureStateCompleted:
+		return true
+	case ErasureStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventType.
 const (
 	EventTypeAPIKeyCreated            EventType = "api_key.created"
@@ -439,6 +475,7 @@ const (
 	EventTypeExchangeRateRecorded     EventType = "exchange_rate.recorded"
 	EventTypeParticipantBanned        EventType = "participant.banned"
 	EventTypeParticipantCreated       EventType = "participant.created"
+	EventTypeParticipantErased        EventType = "participant.erased"
 	EventTypeParticipantReinstated    EventType = "participant.reinstated"
 	EventTypeParticipantSuspended     EventType = "participant.suspended"
 	EventTypeParticipantUpdated       EventType = "participant.updated"
@@ -537,6 +574,8 @@ func (e EventType) Valid() bool {
 	case EventTypeParticipantBanned:
 		return true
 	case EventTypeParticipantCreated:
+		return true
+	case EventTypeParticipantErased:
 		return true
 	case EventTypeParticipantReinstated:
 		return true
@@ -704,6 +743,7 @@ func (e MeasurePeriod) Valid() bool {
 const (
 	ParticipantStateActive    ParticipantState = "active"
 	ParticipantStateBanned    ParticipantState = "banned"
+	ParticipantStateErased    ParticipantState = "erased"
 	ParticipantStateSuspended ParticipantState = "suspended"
 )
 
@@ -713,6 +753,8 @@ func (e ParticipantState) Valid() bool {
 	case ParticipantStateActive:
 		return true
 	case ParticipantStateBanned:
+		return true
+	case ParticipantStateErased:
 		return true
 	case ParticipantStateSuspended:
 		return true
@@ -841,6 +883,7 @@ func (e PayoutState) Valid() bool {
 // Defines values for ProblemCode.
 const (
 	ProblemCodeAmountNotAllowed          ProblemCode = "amount_not_allowed"
+	ProblemCodeBalanceOutstanding        ProblemCode = "balance_outstanding"
 	ProblemCodeCodeLimit                 ProblemCode = "code_limit"
 	ProblemCodeCodeTaken                 ProblemCode = "code_taken"
 	ProblemCodeConflict                  ProblemCode = "conflict"
@@ -880,6 +923,8 @@ const (
 func (e ProblemCode) Valid() bool {
 	switch e {
 	case ProblemCodeAmountNotAllowed:
+		return true
+	case ProblemCodeBalanceOutstanding:
 		return true
 	case ProblemCodeCodeLimit:
 		return true
@@ -1451,6 +1496,8 @@ const (
 	ScopePayoutsApprove    Scope = "payouts:approve"
 	ScopePayoutsRead       Scope = "payouts:read"
 	ScopePayoutsWrite      Scope = "payouts:write"
+	ScopePrivacyRead       Scope = "privacy:read"
+	ScopePrivacyWrite      Scope = "privacy:write"
 	ScopeProgramsRead      Scope = "programs:read"
 	ScopeProgramsWrite     Scope = "programs:write"
 	ScopeRatesRead         Scope = "rates:read"
@@ -1505,6 +1552,10 @@ func (e Scope) Valid() bool {
 	case ScopePayoutsRead:
 		return true
 	case ScopePayoutsWrite:
+		return true
+	case ScopePrivacyRead:
+		return true
+	case ScopePrivacyWrite:
 		return true
 	case ScopeProgramsRead:
 		return true
@@ -2516,6 +2567,9 @@ type DecisionReplay struct {
 // DisabledReason Why a code is disabled. After `rotation` or `other` it still honours clicks made before; after `fraud` nothing.
 type DisabledReason string
 
+// Disposition What becomes of what the participant is owed. With `pay_out` it stays for the next payout run, with `forfeit` it is cancelled with the reason `ERASED`; what a payout under way has reserved is paid in both cases.
+type Disposition string
+
 // DownlineMember One participant below.
 type DownlineMember struct {
 	// AttributedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
@@ -2562,6 +2616,44 @@ type EffectiveCodeState string
 
 // Email E-mail address. It is never stored: only a keyed hash of its folded form is, to recognise a self-referral. Null removes the stored hash.
 type Email = string
+
+// ErasureRequest The erasure of a person.
+type ErasureRequest struct {
+	// BlockReuse Whether the person is refused when somebody refers it again.
+	BlockReuse bool `json:"block_reuse"`
+
+	// CompletedAt Instant in UTC, or null when it has not happened or is not limited.
+	CompletedAt nullable.Nullable[NullableTimestamp] `json:"completed_at"`
+
+	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
+	CreatedAt Timestamp `json:"created_at"`
+
+	// Disposition What becomes of what the participant is owed. With `pay_out` it stays for the next payout run, with `forfeit` it is cancelled with the reason `ERASED`; what a payout under way has reserved is paid in both cases.
+	Disposition *Disposition `json:"disposition,omitempty"`
+
+	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ID ID `json:"id"`
+
+	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+	ParticipantID ID `json:"participant_id"`
+
+	// State Identity is gone when the request is answered. It is completed once the answers are erased too that are kept for repeated requests.
+	State ErasureState `json:"state"`
+}
+
+// ErasureRequestPage One page of erasure requests, newest first.
+type ErasureRequestPage struct {
+	Data []ErasureRequest `json:"data"`
+
+	// HasMore Whether another page follows.
+	HasMore HasMore `json:"has_more"`
+
+	// NextCursor Pass it as `cursor` to read the next page. Null on the last page.
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+}
+
+// ErasureState Identity is gone when the request is answered. It is completed once the answers are erased too that are kept for repeated requests.
+type ErasureState string
 
 // Event One row of the append-only log.
 type Event struct {
@@ -3153,6 +3245,21 @@ type NewDisputeWin struct {
 	OccurredAt *OccurredAt `json:"occurred_at,omitempty"`
 }
 
+// NewErasureRequest A person to erase.
+type NewErasureRequest struct {
+	// BlockReuse Keep keyed hashes of external id and e-mail address, by which the person is refused with `ERASED` when somebody refers it again. Otherwise nothing is kept, and it can be referred again.
+	BlockReuse *bool `json:"block_reuse,omitempty"`
+
+	// Disposition What becomes of what the participant is owed. With `pay_out` it stays for the next payout run, with `forfeit` it is cancelled with the reason `ERASED`; what a payout under way has reserved is paid in both cases.
+	Disposition *Disposition `json:"disposition,omitempty"`
+
+	// ExternalID Your reference of the request, kept as a keyed hash. The same reference is the same request.
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// ParticipantExternalID Identifier from your system, compared exactly. Printable characters only.
+	ParticipantExternalID ExternalID `json:"participant_external_id"`
+}
+
 // NewExchangeRate A rate to record. It is unique by pair, source and moment.
 type NewExchangeRate struct {
 	// EffectiveAt From when on it holds, with a zone; it may lie in the future. Absent means now.
@@ -3626,7 +3733,7 @@ type Participant struct {
 	// Metadata Your own data, kept and returned as it is: up to 50 names of at most 64 characters, each with a string.
 	Metadata Metadata `json:"metadata"`
 
-	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid. Of an erased one ids and books are left.
 	State ParticipantState `json:"state"`
 
 	// TaxDataRecordedAt Instant in UTC, or null when it has not happened or is not limited.
@@ -3671,7 +3778,7 @@ type ParticipantPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
-// ParticipantState Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+// ParticipantState Only an active participant can become a referrer or earn. A banned one has lost what was not paid. Of an erased one ids and books are left.
 type ParticipantState string
 
 // PaymentReport The provider has paid.
@@ -4025,7 +4132,7 @@ type PreviewedReward struct {
 
 // Problem Problem document of RFC 9457. Programs decide by `code`; `title` and `detail` are for people and may change.
 type Problem struct {
-	// Code Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+	// Code Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
 	Code ProblemCode `json:"code"`
 
 	// Detail What went wrong this time and what to do about it.
@@ -4050,7 +4157,7 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// ProblemCode Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+// ProblemCode Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
 type ProblemCode string
 
 // Program An offer with a life. Its rules are in its versions.
@@ -5152,7 +5259,7 @@ type UplineMember struct {
 	// ReferralID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ReferralID ID `json:"referral_id"`
 
-	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+	// State Only an active participant can become a referrer or earn. A banned one has lost what was not paid. Of an erased one ids and books are left.
 	State ParticipantState `json:"state"`
 }
 
@@ -5293,6 +5400,12 @@ type DecisionIDPath = ID
 
 // DepthQuery defines model for DepthQuery.
 type DepthQuery = int64
+
+// ErasureRequestIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
+type ErasureRequestIDPath = ID
+
+// ErasureStateQuery Identity is gone when the request is answered. It is completed once the answers are erased too that are kept for repeated requests.
+type ErasureStateQuery = ErasureState
 
 // EventIDPath Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type EventIDPath = ID
@@ -5722,6 +5835,27 @@ type ListDecisionsParams struct {
 
 // ReplayDecisionParams defines parameters for ReplayDecision.
 type ReplayDecisionParams struct {
+	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListErasureRequestsParams defines parameters for ListErasureRequests.
+type ListErasureRequestsParams struct {
+	// ParticipantID Only those of this participant.
+	ParticipantID *ParticipantIDQuery `form:"participant_id,omitempty" json:"participant_id,omitempty"`
+
+	// State Only those in this state.
+	State *ErasureStateQuery `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit At most this many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateErasureRequestParams defines parameters for CreateErasureRequest.
+type CreateErasureRequestParams struct {
 	// IdempotencyKey A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -6307,6 +6441,9 @@ type CreateCreditRedemptionJSONRequestBody = NewCreditRedemption
 
 // VoidCreditRedemptionJSONRequestBody defines body for VoidCreditRedemption for application/json ContentType.
 type VoidCreditRedemptionJSONRequestBody = ActionReason
+
+// CreateErasureRequestJSONRequestBody defines body for CreateErasureRequest for application/json ContentType.
+type CreateErasureRequestJSONRequestBody = NewErasureRequest
 
 // RecordExchangeRateJSONRequestBody defines body for RecordExchangeRate for application/json ContentType.
 type RecordExchangeRateJSONRequestBody = NewExchangeRate
@@ -6894,6 +7031,38 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/decisions/{decision_id}/replay (the `ReplayDecision` operationId).
 	ReplayDecision(ctx context.Context, decisionID DecisionIDPath, params *ReplayDecisionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListErasureRequests List erasure requests
+	//
+	// Lists erasures of people, newest first.
+	//
+	// Corresponds with GET /v1/erasure-requests (the `ListErasureRequests` operationId).
+	ListErasureRequests(ctx context.Context, params *ListErasureRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateErasureRequestWithBody Erase a person
+	//
+	// Takes a person out of the data, for good. External id, name, e-mail hash and metadata go, so do the hashes of the clicks by which the person came, the metadata and your references of its facts, and what people have written about it. Ids, amounts, decisions and books stay; the external id becomes `erased:` and the id. Codes are retired: an old link still leads to the program, and is attributed to nobody. Open referrals of a referrer end; those of a referee stay, and so do the rewards that it brought. When the participant is owed something, `disposition` is needed, otherwise 409 `balance_outstanding`. The answers that are kept for repeated requests follow in the background; then the request is `completed`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/erasure-requests (the `CreateErasureRequest` operationId).
+	CreateErasureRequestWithBody(ctx context.Context, params *CreateErasureRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateErasureRequest Erase a person
+	//
+	// Takes a person out of the data, for good. External id, name, e-mail hash and metadata go, so do the hashes of the clicks by which the person came, the metadata and your references of its facts, and what people have written about it. Ids, amounts, decisions and books stay; the external id becomes `erased:` and the id. Codes are retired: an old link still leads to the program, and is attributed to nobody. Open referrals of a referrer end; those of a referee stay, and so do the rewards that it brought. When the participant is owed something, `disposition` is needed, otherwise 409 `balance_outstanding`. The answers that are kept for repeated requests follow in the background; then the request is `completed`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/erasure-requests (the `CreateErasureRequest` operationId).
+	CreateErasureRequest(ctx context.Context, params *CreateErasureRequestParams, body CreateErasureRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetErasureRequest Read an erasure request
+	//
+	// Answers one erasure.
+	//
+	// Corresponds with GET /v1/erasure-requests/{erasure_request_id} (the `GetErasureRequest` operationId).
+	GetErasureRequest(ctx context.Context, erasureRequestID ErasureRequestIDPath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEvents List events
 	//
@@ -8762,6 +8931,78 @@ func (c *Client) GetDecision(ctx context.Context, decisionID DecisionIDPath, req
 // Corresponds with POST /v1/decisions/{decision_id}/replay (the `ReplayDecision` operationId).
 func (c *Client) ReplayDecision(ctx context.Context, decisionID DecisionIDPath, params *ReplayDecisionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReplayDecisionRequest(c.Server, decisionID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListErasureRequests List erasure requests
+//
+// Lists erasures of people, newest first.
+//
+// Corresponds with GET /v1/erasure-requests (the `ListErasureRequests` operationId).
+func (c *Client) ListErasureRequests(ctx context.Context, params *ListErasureRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListErasureRequestsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateErasureRequestWithBody Erase a person
+//
+// Takes a person out of the data, for good. External id, name, e-mail hash and metadata go, so do the hashes of the clicks by which the person came, the metadata and your references of its facts, and what people have written about it. Ids, amounts, decisions and books stay; the external id becomes `erased:` and the id. Codes are retired: an old link still leads to the program, and is attributed to nobody. Open referrals of a referrer end; those of a referee stay, and so do the rewards that it brought. When the participant is owed something, `disposition` is needed, otherwise 409 `balance_outstanding`. The answers that are kept for repeated requests follow in the background; then the request is `completed`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/erasure-requests (the `CreateErasureRequest` operationId).
+func (c *Client) CreateErasureRequestWithBody(ctx context.Context, params *CreateErasureRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateErasureRequestRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateErasureRequest Erase a person
+//
+// Takes a person out of the data, for good. External id, name, e-mail hash and metadata go, so do the hashes of the clicks by which the person came, the metadata and your references of its facts, and what people have written about it. Ids, amounts, decisions and books stay; the external id becomes `erased:` and the id. Codes are retired: an old link still leads to the program, and is attributed to nobody. Open referrals of a referrer end; those of a referee stay, and so do the rewards that it brought. When the participant is owed something, `disposition` is needed, otherwise 409 `balance_outstanding`. The answers that are kept for repeated requests follow in the background; then the request is `completed`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/erasure-requests (the `CreateErasureRequest` operationId).
+func (c *Client) CreateErasureRequest(ctx context.Context, params *CreateErasureRequestParams, body CreateErasureRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateErasureRequestRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetErasureRequest Read an erasure request
+//
+// Answers one erasure.
+//
+// Corresponds with GET /v1/erasure-requests/{erasure_request_id} (the `GetErasureRequest` operationId).
+func (c *Client) GetErasureRequest(ctx context.Context, erasureRequestID ErasureRequestIDPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetErasureRequestRequest(c.Server, erasureRequestID)
 	if err != nil {
 		return nil, err
 	}
@@ -13019,6 +13260,183 @@ func NewReplayDecisionRequest(server string, decisionID DecisionIDPath, params *
 
 		req.Header.Set("Idempotency-Key", headerParam0)
 
+	}
+
+	return req, nil
+}
+
+// NewListErasureRequestsRequest constructs an http.Request for the ListErasureRequests method
+func NewListErasureRequestsRequest(server string, params *ListErasureRequestsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/erasure-requests")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.ParticipantID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "participant_id", *params.ParticipantID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateErasureRequestRequest calls the generic CreateErasureRequest builder with application/json body
+func NewCreateErasureRequestRequest(server string, params *CreateErasureRequestParams, body CreateErasureRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateErasureRequestRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateErasureRequestRequestWithBody constructs an http.Request for the CreateErasureRequest method, with any body, and a specified content type
+func NewCreateErasureRequestRequestWithBody(server string, params *CreateErasureRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/erasure-requests")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetErasureRequestRequest constructs an http.Request for the GetErasureRequest method
+func NewGetErasureRequestRequest(server string, erasureRequestID ErasureRequestIDPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "erasure_request_id", erasureRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/erasure-requests/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -18392,6 +18810,42 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/decisions/{decision_id}/replay (the `ReplayDecision` operationId).
 	ReplayDecisionWithResponse(ctx context.Context, decisionID DecisionIDPath, params *ReplayDecisionParams, reqEditors ...RequestEditorFn) (*ReplayDecisionResult, error)
 
+	// ListErasureRequestsWithResponse List erasure requests
+	//
+	// Lists erasures of people, newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/erasure-requests (the `ListErasureRequests` operationId).
+	ListErasureRequestsWithResponse(ctx context.Context, params *ListErasureRequestsParams, reqEditors ...RequestEditorFn) (*ListErasureRequestsResult, error)
+
+	// CreateErasureRequestWithBodyWithResponse Erase a person
+	//
+	// Takes a person out of the data, for good. External id, name, e-mail hash and metadata go, so do the hashes of the clicks by which the person came, the metadata and your references of its facts, and what people have written about it. Ids, amounts, decisions and books stay; the external id becomes `erased:` and the id. Codes are retired: an old link still leads to the program, and is attributed to nobody. Open referrals of a referrer end; those of a referee stay, and so do the rewards that it brought. When the participant is owed something, `disposition` is needed, otherwise 409 `balance_outstanding`. The answers that are kept for repeated requests follow in the background; then the request is `completed`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/erasure-requests (the `CreateErasureRequest` operationId).
+	CreateErasureRequestWithBodyWithResponse(ctx context.Context, params *CreateErasureRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateErasureRequestResult, error)
+
+	// CreateErasureRequestWithResponse Erase a person
+	//
+	// Takes a person out of the data, for good. External id, name, e-mail hash and metadata go, so do the hashes of the clicks by which the person came, the metadata and your references of its facts, and what people have written about it. Ids, amounts, decisions and books stay; the external id becomes `erased:` and the id. Codes are retired: an old link still leads to the program, and is attributed to nobody. Open referrals of a referrer end; those of a referee stay, and so do the rewards that it brought. When the participant is owed something, `disposition` is needed, otherwise 409 `balance_outstanding`. The answers that are kept for repeated requests follow in the background; then the request is `completed`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/erasure-requests (the `CreateErasureRequest` operationId).
+	CreateErasureRequestWithResponse(ctx context.Context, params *CreateErasureRequestParams, body CreateErasureRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateErasureRequestResult, error)
+
+	// GetErasureRequestWithResponse Read an erasure request
+	//
+	// Answers one erasure.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/erasure-requests/{erasure_request_id} (the `GetErasureRequest` operationId).
+	GetErasureRequestWithResponse(ctx context.Context, erasureRequestID ErasureRequestIDPath, reqEditors ...RequestEditorFn) (*GetErasureRequestResult, error)
+
 	// ListEventsWithResponse List events
 	//
 	// Lists the log, newest first.
@@ -23717,6 +24171,361 @@ func (r ReplayDecisionResult) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ReplayDecisionResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListErasureRequestsResult200Headers the declared response headers of an HTTP 200 response for ListErasureRequests
+type ListErasureRequestsResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListErasureRequestsResult400Headers the declared response headers of an HTTP 400 response for ListErasureRequests
+type ListErasureRequestsResult400Headers struct {
+	XRequestID *string
+}
+
+// ListErasureRequestsResult401Headers the declared response headers of an HTTP 401 response for ListErasureRequests
+type ListErasureRequestsResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListErasureRequestsResult403Headers the declared response headers of an HTTP 403 response for ListErasureRequests
+type ListErasureRequestsResult403Headers struct {
+	XRequestID *string
+}
+
+// ListErasureRequestsResult422Headers the declared response headers of an HTTP 422 response for ListErasureRequests
+type ListErasureRequestsResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// ListErasureRequestsResult429Headers the declared response headers of an HTTP 429 response for ListErasureRequests
+type ListErasureRequestsResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// ListErasureRequestsResult500Headers the declared response headers of an HTTP 500 response for ListErasureRequests
+type ListErasureRequestsResult500Headers struct {
+	XRequestID *string
+}
+
+// ListErasureRequestsResult503Headers the declared response headers of an HTTP 503 response for ListErasureRequests
+type ListErasureRequestsResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type ListErasureRequestsResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ErasureRequestPage
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListErasureRequestsResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListErasureRequestsResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListErasureRequestsResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListErasureRequestsResult403Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListErasureRequestsResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListErasureRequestsResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListErasureRequestsResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListErasureRequestsResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListErasureRequestsResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListErasureRequestsResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// CreateErasureRequestResult200Headers the declared response headers of an HTTP 200 response for CreateErasureRequest
+type CreateErasureRequestResult200Headers struct {
+	IdempotentReplayed *string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// CreateErasureRequestResult201Headers the declared response headers of an HTTP 201 response for CreateErasureRequest
+type CreateErasureRequestResult201Headers struct {
+	IdempotentReplayed *string
+	Location           string
+	RateLimit          *string
+	RateLimitPolicy    *string
+	XRequestID         *string
+}
+
+// CreateErasureRequestResult400Headers the declared response headers of an HTTP 400 response for CreateErasureRequest
+type CreateErasureRequestResult400Headers struct {
+	XRequestID *string
+}
+
+// CreateErasureRequestResult401Headers the declared response headers of an HTTP 401 response for CreateErasureRequest
+type CreateErasureRequestResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// CreateErasureRequestResult403Headers the declared response headers of an HTTP 403 response for CreateErasureRequest
+type CreateErasureRequestResult403Headers struct {
+	XRequestID *string
+}
+
+// CreateErasureRequestResult409Headers the declared response headers of an HTTP 409 response for CreateErasureRequest
+type CreateErasureRequestResult409Headers struct {
+	IdempotentReplayed *string
+	RetryAfter         *int64
+	XRequestID         *string
+}
+
+// CreateErasureRequestResult413Headers the declared response headers of an HTTP 413 response for CreateErasureRequest
+type CreateErasureRequestResult413Headers struct {
+	XRequestID *string
+}
+
+// CreateErasureRequestResult415Headers the declared response headers of an HTTP 415 response for CreateErasureRequest
+type CreateErasureRequestResult415Headers struct {
+	XRequestID *string
+}
+
+// CreateErasureRequestResult422Headers the declared response headers of an HTTP 422 response for CreateErasureRequest
+type CreateErasureRequestResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// CreateErasureRequestResult429Headers the declared response headers of an HTTP 429 response for CreateErasureRequest
+type CreateErasureRequestResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// CreateErasureRequestResult500Headers the declared response headers of an HTTP 500 response for CreateErasureRequest
+type CreateErasureRequestResult500Headers struct {
+	XRequestID *string
+}
+
+// CreateErasureRequestResult503Headers the declared response headers of an HTTP 503 response for CreateErasureRequest
+type CreateErasureRequestResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type CreateErasureRequestResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ErasureRequest
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ErasureRequest
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *PayloadTooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateErasureRequestResult200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateErasureRequestResult201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateErasureRequestResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateErasureRequestResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CreateErasureRequestResult403Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CreateErasureRequestResult409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateErasureRequestResult413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateErasureRequestResult415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateErasureRequestResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateErasureRequestResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateErasureRequestResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateErasureRequestResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateErasureRequestResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateErasureRequestResult) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetErasureRequestResult200Headers the declared response headers of an HTTP 200 response for GetErasureRequest
+type GetErasureRequestResult200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetErasureRequestResult400Headers the declared response headers of an HTTP 400 response for GetErasureRequest
+type GetErasureRequestResult400Headers struct {
+	XRequestID *string
+}
+
+// GetErasureRequestResult401Headers the declared response headers of an HTTP 401 response for GetErasureRequest
+type GetErasureRequestResult401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetErasureRequestResult403Headers the declared response headers of an HTTP 403 response for GetErasureRequest
+type GetErasureRequestResult403Headers struct {
+	XRequestID *string
+}
+
+// GetErasureRequestResult404Headers the declared response headers of an HTTP 404 response for GetErasureRequest
+type GetErasureRequestResult404Headers struct {
+	XRequestID *string
+}
+
+// GetErasureRequestResult422Headers the declared response headers of an HTTP 422 response for GetErasureRequest
+type GetErasureRequestResult422Headers struct {
+	IdempotentReplayed *string
+	XRequestID         *string
+}
+
+// GetErasureRequestResult429Headers the declared response headers of an HTTP 429 response for GetErasureRequest
+type GetErasureRequestResult429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int64
+	XRequestID      *string
+}
+
+// GetErasureRequestResult500Headers the declared response headers of an HTTP 500 response for GetErasureRequest
+type GetErasureRequestResult500Headers struct {
+	XRequestID *string
+}
+
+// GetErasureRequestResult503Headers the declared response headers of an HTTP 503 response for GetErasureRequest
+type GetErasureRequestResult503Headers struct {
+	RetryAfter int64
+	XRequestID *string
+}
+
+type GetErasureRequestResult struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ErasureRequest
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *ValidationFailed
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Internal
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetErasureRequestResult200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetErasureRequestResult400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetErasureRequestResult401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetErasureRequestResult403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetErasureRequestResult404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetErasureRequestResult422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetErasureRequestResult429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetErasureRequestResult500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetErasureRequestResult503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetErasureRequestResult) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetErasureRequestResult) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -34844,6 +35653,66 @@ func (c *ClientWithResponses) ReplayDecisionWithResponse(ctx context.Context, de
 	return ParseReplayDecisionResult(rsp)
 }
 
+// ListErasureRequestsWithResponse List erasure requests
+//
+// Lists erasures of people, newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/erasure-requests (the `ListErasureRequests` operationId).
+func (c *ClientWithResponses) ListErasureRequestsWithResponse(ctx context.Context, params *ListErasureRequestsParams, reqEditors ...RequestEditorFn) (*ListErasureRequestsResult, error) {
+	rsp, err := c.ListErasureRequests(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListErasureRequestsResult(rsp)
+}
+
+// CreateErasureRequestWithBodyWithResponse Erase a person
+//
+// Takes a person out of the data, for good. External id, name, e-mail hash and metadata go, so do the hashes of the clicks by which the person came, the metadata and your references of its facts, and what people have written about it. Ids, amounts, decisions and books stay; the external id becomes `erased:` and the id. Codes are retired: an old link still leads to the program, and is attributed to nobody. Open referrals of a referrer end; those of a referee stay, and so do the rewards that it brought. When the participant is owed something, `disposition` is needed, otherwise 409 `balance_outstanding`. The answers that are kept for repeated requests follow in the background; then the request is `completed`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/erasure-requests (the `CreateErasureRequest` operationId).
+func (c *ClientWithResponses) CreateErasureRequestWithBodyWithResponse(ctx context.Context, params *CreateErasureRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateErasureRequestResult, error) {
+	rsp, err := c.CreateErasureRequestWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateErasureRequestResult(rsp)
+}
+
+// CreateErasureRequestWithResponse Erase a person
+//
+// Takes a person out of the data, for good. External id, name, e-mail hash and metadata go, so do the hashes of the clicks by which the person came, the metadata and your references of its facts, and what people have written about it. Ids, amounts, decisions and books stay; the external id becomes `erased:` and the id. Codes are retired: an old link still leads to the program, and is attributed to nobody. Open referrals of a referrer end; those of a referee stay, and so do the rewards that it brought. When the participant is owed something, `disposition` is needed, otherwise 409 `balance_outstanding`. The answers that are kept for repeated requests follow in the background; then the request is `completed`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/erasure-requests (the `CreateErasureRequest` operationId).
+func (c *ClientWithResponses) CreateErasureRequestWithResponse(ctx context.Context, params *CreateErasureRequestParams, body CreateErasureRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateErasureRequestResult, error) {
+	rsp, err := c.CreateErasureRequest(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateErasureRequestResult(rsp)
+}
+
+// GetErasureRequestWithResponse Read an erasure request
+//
+// Answers one erasure.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/erasure-requests/{erasure_request_id} (the `GetErasureRequest` operationId).
+func (c *ClientWithResponses) GetErasureRequestWithResponse(ctx context.Context, erasureRequestID ErasureRequestIDPath, reqEditors ...RequestEditorFn) (*GetErasureRequestResult, error) {
+	rsp, err := c.GetErasureRequest(ctx, erasureRequestID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetErasureRequestResult(rsp)
+}
+
 // ListEventsWithResponse List events
 //
 // Lists the log, newest first.
@@ -45750,6 +46619,782 @@ func ParseReplayDecisionResult(rsp *http.Response) (*ReplayDecisionResult, error
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ReplayDecisionResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListErasureRequestsResult parses an HTTP response from a ListErasureRequestsWithResponse call
+func ParseListErasureRequestsResult(rsp *http.Response) (*ListErasureRequestsResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListErasureRequestsResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ErasureRequestPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListErasureRequestsResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListErasureRequestsResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListErasureRequestsResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListErasureRequestsResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListErasureRequestsResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListErasureRequestsResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListErasureRequestsResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListErasureRequestsResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateErasureRequestResult parses an HTTP response from a CreateErasureRequestWithResponse call
+func ParseCreateErasureRequestResult(rsp *http.Response) (*CreateErasureRequestResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateErasureRequestResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ErasureRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ErasureRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateErasureRequestResult200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers CreateErasureRequestResult201Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateErasureRequestResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateErasureRequestResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers CreateErasureRequestResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 409:
+		var headers CreateErasureRequestResult409Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateErasureRequestResult413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateErasureRequestResult415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateErasureRequestResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateErasureRequestResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateErasureRequestResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateErasureRequestResult503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetErasureRequestResult parses an HTTP response from a GetErasureRequestWithResponse call
+func ParseGetErasureRequestResult(rsp *http.Response) (*GetErasureRequestResult, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetErasureRequestResult{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ErasureRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Internal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetErasureRequestResult200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetErasureRequestResult400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetErasureRequestResult401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetErasureRequestResult403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetErasureRequestResult404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetErasureRequestResult422Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetErasureRequestResult429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetErasureRequestResult500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetErasureRequestResult503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {

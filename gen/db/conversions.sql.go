@@ -247,21 +247,24 @@ func (q *Queries) GetConversion(ctx context.Context, db DBTX, arg GetConversionP
 
 const getConversionByReference = `-- name: GetConversionByReference :one
 SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions
-WHERE workspace_id = $1 AND source = $2 AND external_id = $3 AND type = $4
+WHERE workspace_id = $1 AND source = $2 AND external_id IN ($3, $4) AND type = $5
 `
 
 type GetConversionByReferenceParams struct {
 	WorkspaceID uuid.UUID
 	Source      string
 	ExternalID  string
+	ErasedID    string
 	Type        string
 }
 
+// By the caller's reference, or by what an erasure made of it.
 func (q *Queries) GetConversionByReference(ctx context.Context, db DBTX, arg GetConversionByReferenceParams) (Conversion, error) {
 	row := db.QueryRow(ctx, getConversionByReference,
 		arg.WorkspaceID,
 		arg.Source,
 		arg.ExternalID,
+		arg.ErasedID,
 		arg.Type,
 	)
 	var i Conversion
@@ -450,17 +453,24 @@ func (q *Queries) GetReversal(ctx context.Context, db DBTX, arg GetReversalParam
 }
 
 const getReversalByReference = `-- name: GetReversalByReference :one
-SELECT workspace_id, id, source, external_id, conversion_external_id, conversion_type, kind, amount, currency, restores_reversal_id, note, fingerprint, occurred_at, received_at FROM reversals WHERE workspace_id = $1 AND source = $2 AND external_id = $3
+SELECT workspace_id, id, source, external_id, conversion_external_id, conversion_type, kind, amount, currency, restores_reversal_id, note, fingerprint, occurred_at, received_at FROM reversals
+WHERE workspace_id = $1 AND source = $2 AND external_id IN ($3, $4)
 `
 
 type GetReversalByReferenceParams struct {
 	WorkspaceID uuid.UUID
 	Source      string
 	ExternalID  string
+	ErasedID    string
 }
 
 func (q *Queries) GetReversalByReference(ctx context.Context, db DBTX, arg GetReversalByReferenceParams) (Reversal, error) {
-	row := db.QueryRow(ctx, getReversalByReference, arg.WorkspaceID, arg.Source, arg.ExternalID)
+	row := db.QueryRow(ctx, getReversalByReference,
+		arg.WorkspaceID,
+		arg.Source,
+		arg.ExternalID,
+		arg.ErasedID,
+	)
 	var i Reversal
 	err := row.Scan(
 		&i.WorkspaceID,

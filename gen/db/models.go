@@ -170,6 +170,20 @@ type CreditRedemptionVoid struct {
 	CreatedAt    time.Time
 }
 
+// One row is the erasure of a person: identity goes at once, and with completed_at from the answers that are kept for repeated requests too.
+type ErasureRequest struct {
+	WorkspaceID   uuid.UUID
+	ID            uuid.UUID
+	ParticipantID uuid.UUID
+	// Keyed hash of the caller's reference of the request, which may name the person.
+	ReferenceHash []byte
+	Disposition   *string
+	BlockReuse    bool
+	State         string
+	CreatedAt     time.Time
+	CompletedAt   *time.Time
+}
+
 // One row is a transition of anything, written in its transaction: the log is append-only.
 type Event struct {
 	WorkspaceID uuid.UUID

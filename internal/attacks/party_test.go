@@ -83,6 +83,8 @@ func (w *world) populate(p *party) {
 	t["churn_name"] = "churn-" + p.name
 	v.must(v.recipe("recordChurn", map[string]any{"/external_id": t["churn_name"], "/referee_external_id": "nobody-" + p.name}), 202)
 	v.must(v.recipe("recordExchangeRate", nil), 201)
+	t["erasure_name"] = "erasure-" + p.name
+	t["erasure"] = v.must(v.recipe("createErasureRequest", map[string]any{"/external_id": t["erasure_name"]}), 201).text("id")
 	t["event"] = v.must(v.recipe("listEvents", nil), 200).text("data.0.id")
 }
 
@@ -108,6 +110,7 @@ func makers() map[string]func(w *world) string {
 		},
 		"ended_program": func(w *world) string { return w.must(w.recipe("endProgram", nil), 200).text("id") },
 		"participant":   func(w *world) string { return w.must(w.recipe("createParticipant", nil), 201).text("id") },
+		"person":        func(w *world) string { return w.must(w.recipe("createParticipant", nil), 201).text("external_id") },
 		"suspended_participant": func(w *world) string {
 			return w.must(w.recipe("suspendParticipant", nil), 200).text("id")
 		},

@@ -84,6 +84,9 @@ func (c *Clicks) Follow(ctx context.Context, v *Visit) (Followed, error) {
 	if err != nil {
 		return Followed{}, err
 	}
+	if t.erased {
+		return Followed{Class: Human, Stored: true, Location: t.landing.Destination(v.Path, v.Campaign.Tidy(), "")}, nil
+	}
 	wall := time.Now()
 	at := w.now(wall)
 	agent := v.Header.Get("User-Agent")
@@ -130,10 +133,18 @@ func (c *Clicks) find(ctx context.Context, v *Visit) (*workspace, *target, error
 	if err != nil {
 		return nil, nil, problem.Unavailable.Wrap(err)
 	}
+	if t != nil {
+		return w, t, nil
+	}
+	if t, err = c.targets.get(ctx, targetKey{w.id, code.Erased(w.hashKey, folded)}); err != nil {
+		return nil, nil, problem.Unavailable.Wrap(err)
+	}
 	if t == nil {
 		return nil, nil, problem.NotFound
 	}
-	return w, t, nil
+	erased := *t
+	erased.erased = true
+	return w, &erased, nil
 }
 
 // foldable says whether a folded value can be a code at all, so that nothing else reaches the cache and the database.

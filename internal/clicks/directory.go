@@ -85,6 +85,7 @@ type target struct {
 	code, program, referrer uuid.UUID
 	landing                 landing.Address
 	zone                    *time.Location
+	erased                  bool // with its owner: it still leads to the program, and nobody brought who follows it
 }
 
 // targetKey is a folded code in a workspace.

@@ -86,7 +86,7 @@ func (c claim) versionOf(h *history) *db.ProgramVersion {
 func (r *recorder) inputs(ctx context.Context, h *history, c claim) (attribution.Inputs, error) {
 	in := attribution.Inputs{
 		Door: c.door, ProgramID: h.program.ID.String(), Program: h.program.Timeline, OccurredAt: c.at,
-		Referee: attribution.Referee{ID: h.referee.ID.String(), CustomerSince: h.referee.CustomerSince}, Touches: c.touches,
+		Referee: attribution.Referee{ID: h.referee.ID.String(), CustomerSince: h.referee.CustomerSince, Erased: h.erased}, Touches: c.touches,
 	}
 	if v := c.versionOf(h); v != nil {
 		in.ProgramVersionID = v.ID.String()

@@ -24,7 +24,7 @@ func (e *Engine) BanParticipant(ctx context.Context, tx *store.Tx, s Scope, id u
 	if !state.Participants.Allows(p.State, state.ParticipantBanned) {
 		return p, problem.StateNotAllowed.With("the participant is banned already")
 	}
-	b := ban{recorder: e.record(tx, s), id: id, loaded: map[db.ListUnpaidHistoriesRow]bool{}}
+	b := ban{recorder: e.record(tx, s), id: id, loaded: map[db.ListUnpaidHistoriesRow]bool{}, why: reason.ReferrerIneligible, note: bannedNote}
 	// Referees first, like every decision about one of them: it holds its referee when it comes to the referrer.
 	if err := b.load(ctx, func(row db.ListUnpaidHistoriesRow) bool { return row.RefereeID != id }); err != nil {
 		return p, err
@@ -47,10 +47,12 @@ func (e *Engine) BanParticipant(ctx context.Context, tx *store.Tx, s Scope, id u
 	return p, nil
 }
 
-// ban is the work of one ban.
+// ban is the work of one ban, or of an erasure, which ends as much. What is not paid is cancelled for why; without a reason it stays.
 type ban struct {
 	*recorder
 	id        uuid.UUID
+	why       reason.Code
+	note      string // makes a cancelled reward final: no later fact brings it back
 	loaded    map[db.ListUnpaidHistoriesRow]bool
 	histories []*history
 }
@@ -164,13 +166,19 @@ func (b *ban) cancelManual(ctx context.Context) error {
 // bannedNote is the note of what was cancelled with its owner's ban.
 const bannedNote = "banned"
 
-// forfeit cancels what is left of a reward of the participant that was neither paid nor redeemed. The note makes it final: no later fact brings it back.
+// forfeit takes what is left of a reward of the participant that was neither paid nor redeemed.
 func (b *ban) forfeit(ctx context.Context, w *db.Reward) error {
-	if w.ParticipantID != b.id || !state.Rewards.Allows(w.State, state.RewardCancelled) {
+	if b.why == "" || w.ParticipantID != b.id || !state.Rewards.Allows(w.State, state.RewardCancelled) {
 		return nil
 	}
-	old, note := *w, bannedNote
-	w.Note, w.Reason, w.Reversed = &note, reason.ReferrerIneligible, w.Granted-w.Redeemed
+	old, note := *w, b.note
+	if b.why == reason.Erased && w.State == state.RewardAvailable && left(old) > 0 { // earned, and given up
+		w.Note, w.Reason, w.State = &note, b.why, state.RewardExpired
+		b.transfer(*w, expire, available, breakage, left(old), b.why)
+		b.event("reward.expired", "reward", w.ID, amountData(*w, left(old)))
+		return b.moveReward(ctx, old, w)
+	}
+	w.Note, w.Reason, w.Reversed = &note, b.why, w.Granted-w.Redeemed
 	b.takeBack(w, left(old), w.Reason)
 	return b.moveReward(ctx, old, w)
 }

@@ -216,6 +216,12 @@ const mostDraws = 10
 // takeValue stores the code under its value, or under one that is generated.
 func (r *recorder) takeValue(ctx context.Context, c db.Code) (db.Code, error) {
 	generate := c.Value == ""
+	if !generate { // an old link of an erased person must not lead to somebody else
+		taken, err := r.e.q.HasCode(ctx, r.tx.DB(), db.HasCodeParams{WorkspaceID: c.WorkspaceID, FoldedValue: code.Erased(r.s.HashKey, c.FoldedValue)})
+		if err != nil || taken {
+			return c, cmp.Or(err, error(problem.CodeTaken.With(c.FoldedValue+" is taken; case, spaces and hyphens do not count.")))
+		}
+	}
 	for range mostDraws {
 		if generate {
 			value, err := code.Generate(r.e.random.Read)

@@ -100,11 +100,11 @@ func (e *Engine) RecordConversion(ctx context.Context, tx *store.Tx, s Scope, n 
 func (e *Engine) lockConversion(ctx context.Context, s Scope, source, externalID, kind string, c *db.Conversion) []load {
 	return []load{
 		func(tx store.DBTX) error {
-			return e.q.LockFactKey(ctx, tx, db.LockFactKeyParams{WorkspaceID: s.Workspace, Key: waitsForConversion(source, externalID, kind)})
+			return e.q.LockFactKey(ctx, tx, db.LockFactKeyParams{WorkspaceID: s.Workspace, Key: s.pseudonym(waitsForConversion(source, externalID, kind))})
 		},
 		func(tx store.DBTX) (err error) {
 			*c, err = e.q.GetConversionByReference(ctx, tx, db.GetConversionByReferenceParams{
-				WorkspaceID: s.Workspace, Source: source, ExternalID: externalID, Type: kind,
+				WorkspaceID: s.Workspace, Source: source, ExternalID: externalID, Type: kind, ErasedID: s.pseudonym(externalID),
 			})
 			return optional(err)
 		},

@@ -77,11 +77,12 @@ func (e *Engine) expireReferral(ctx context.Context, tx *store.Tx, s Scope, afte
 
 // Due says how much background work was done.
 type Due struct {
-	Matured, Lapsed, Expired, Rated, Payouts, Priced, Sealed int // lapsed are the rewards that expired, expired the referrals
+	// lapsed are the rewards that expired, expired the referrals
+	Matured, Lapsed, Expired, Rated, Payouts, Priced, Erased, Sealed int
 }
 
 // RunDue does everything that is due in a workspace, batch by batch, each in a transaction of its own. Where nothing is due, as
-// nearly always, that is two plain reads.
+// nearly always, that is three plain reads.
 func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, error) {
 	var done Due
 	var last db.GetReferralToExpireRow // passed by, so that one which does not move holds up no other
@@ -133,6 +134,9 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 		if done.Payouts, err = e.runPayouts(ctx, st, s); err != nil {
 			return done, err
 		}
+	}
+	if done.Erased, err = e.finishErasures(ctx, st, s); err != nil {
+		return done, err
 	}
 	done.Sealed, err = e.SealEvents(ctx, st, s.Workspace) // last, with what was just written
 	return done, err

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -45,6 +46,27 @@ func (s Scope) emailHash(address *string) []byte {
 	m := hmac.New(sha256.New, s.HashKey)
 	m.Write([]byte("email\x00" + email.Fold(a)))
 	return m.Sum(nil)
+}
+
+// keyed hashes a text with the workspace's key, for one use.
+func (s Scope) keyed(use, text string) []byte {
+	m := hmac.New(sha256.New, s.HashKey)
+	m.Write([]byte(use + "\x00" + text))
+	return m.Sum(nil)
+}
+
+// pseudonym is what an erasure makes of a caller's reference: who has the reference finds its fact by it, and nobody else.
+func (s Scope) pseudonym(reference string) string {
+	return "erased:" + hex.EncodeToString(s.keyed("reference", reference)[:16])
+}
+
+// tombstones are the hashes by which an erased person is known who must not be referred again.
+func (s Scope) tombstones(externalID string, emailHash []byte) [][]byte {
+	out := [][]byte{s.keyed("erased id", externalID)}
+	if emailHash != nil {
+		out = append(out, s.keyed("erased email", string(emailHash)))
+	}
+	return out
 }
 
 // fingerprint hashes the parts of a fact that make it the same fact when it is sent again.

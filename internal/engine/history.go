@@ -29,6 +29,7 @@ type history struct {
 	groups      map[uuid.UUID]state.Groups // of the referrers; nil when no rule tells groups apart
 	referee     db.Participant
 	isNew       bool  // the referee was made by this transaction
+	erased      bool  // an erased person who must not be referred again
 	refers      *bool // whether the referee is a referrer in the program; nil while nobody asked
 	referrals   []db.Referral
 	conversions []db.Conversion
@@ -95,10 +96,10 @@ func (e *Engine) lockReferee(ctx context.Context, s Scope, who referee, h *histo
 			})
 		},
 		func(tx store.DBTX) (err error) {
-			h.referee, err = e.q.GetParticipantByExternalID(ctx, tx, db.GetParticipantByExternalIDParams{
-				WorkspaceID: s.Workspace, ExternalID: who.ExternalID,
+			row, err := e.q.GetReferee(ctx, tx, db.GetRefereeParams{
+				WorkspaceID: s.Workspace, ExternalID: who.ExternalID, Hashes: s.tombstones(who.ExternalID, s.emailHash(who.Email)),
 			})
-			h.isNew = h.referee.ID == id
+			h.referee, h.erased, h.isNew = row.Participant, row.Erased, row.Participant.ID == id
 			return err
 		},
 	}

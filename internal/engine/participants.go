@@ -178,6 +178,9 @@ func (e *Engine) lockParticipant(ctx context.Context, tx *store.Tx, s Scope, id 
 
 // changeParticipant writes what differs; nothing when nothing does.
 func (r *recorder) changeParticipant(ctx context.Context, p *db.Participant, c ParticipantChanges) error {
+	if p.State == state.ParticipantErased {
+		return problem.StateNotAllowed.With("an erased participant has no identity to change")
+	}
 	changed := c.apply(r.s, p)
 	if len(changed) == 0 {
 		return nil

@@ -62,7 +62,7 @@ func (e *Engine) RecordReversal(ctx context.Context, tx *store.Tx, s Scope, n Ne
 	err = tx.Load(ctx, append(e.lockConversion(ctx, s, n.Source, n.ConversionExternalID, n.ConversionType, &conversion),
 		func(tx store.DBTX) (err error) {
 			known, err = e.q.GetReversalByReference(ctx, tx, db.GetReversalByReferenceParams{
-				WorkspaceID: s.Workspace, Source: n.Source, ExternalID: n.ExternalID,
+				WorkspaceID: s.Workspace, Source: n.Source, ExternalID: n.ExternalID, ErasedID: s.pseudonym(n.ExternalID),
 			})
 			return optional(err)
 		})...)
@@ -84,6 +84,7 @@ func (e *Engine) RecordReversal(ctx context.Context, tx *store.Tx, s Scope, n Ne
 		}
 		return e.waitForConversion(ctx, tx, s, row)
 	}
+	row.ConversionExternalID = conversion.ExternalID // a pseudonym when its referee was erased
 	return e.applyReversal(ctx, tx, s, conversion, row, known)
 }
 

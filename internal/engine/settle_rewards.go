@@ -302,10 +302,10 @@ func (r *recorder) matureIfDue(w *db.Reward) bool {
 }
 
 // final says of which rewards no fact brings back what was taken: those that a person cancelled, with a note, or whose owner was
-// banned. Of one that had been redeemed in part, the rest is meant, and a fact can take more.
+// banned or erased. Of one that had been redeemed in part, the rest is meant, and a fact can take more.
 func final(w db.Reward) bool {
-	return (w.State == state.RewardCancelled || w.State == state.RewardRedeemed) &&
-		(w.Reason == reason.ReversedManual || w.Reason == reason.ReferrerIneligible) && w.Note != nil
+	byHand := w.Reason == reason.ReversedManual || w.Reason == reason.ReferrerIneligible || w.Reason == reason.Erased
+	return (w.State == state.RewardCancelled || w.State == state.RewardRedeemed) && byHand && w.Note != nil
 }
 
 // adjust brings a reward to a total reversed amount, from wherever its money sits.

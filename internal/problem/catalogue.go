@@ -25,6 +25,7 @@ var (
 	CycleDetected       = entry("cycle_detected", http.StatusConflict, "The referral would close a circle")
 	ParticipantExists   = entry("participant_exists", http.StatusConflict, "A participant with this external id exists")
 	InsufficientBalance = entry("insufficient_balance", http.StatusConflict, "The participant does not have that much available")
+	BalanceOutstanding  = entry("balance_outstanding", http.StatusConflict, "The participant is owed something")
 
 	PreconditionFailed = entry("precondition_failed", http.StatusPreconditionFailed, "The resource has changed since it was read")
 
@@ -59,7 +60,8 @@ func All() []*Error {
 	return slices.Clone([]*Error{
 		MalformedRequest, IdempotencyKeyMissing, Unauthenticated, Forbidden, NotFound, MethodNotAllowed,
 		Conflict, RequestInProgress, StateNotAllowed, CodeTaken, CodeLimit, CycleDetected, ParticipantExists,
-		InsufficientBalance, PreconditionFailed, PayloadTooLarge, URITooLong, UnsupportedMediaType, ValidationFailed, IdempotencyKeyReuse,
+		InsufficientBalance, BalanceOutstanding, PreconditionFailed, PayloadTooLarge, URITooLong, UnsupportedMediaType, ValidationFailed,
+		IdempotencyKeyReuse,
 		AmountNotAllowed, CurrencyMismatch, OccurredAtOutOfRange, UnknownReference, DestinationNotAllowed,
 		ReversalExceedsConversion, RulesInvalid, PreconditionRequired, RateLimited, HeadersTooLarge, Internal,
 		Overloaded, OutcomeUnknown, Unavailable,

@@ -35,6 +35,8 @@ var closedSets = map[string]closedSet{
 	"codes_state_check":                    {goType: "state.Code", enum: "CodeState"},
 	"conversions_state_check":              {goType: "state.Conversion", enum: "ConversionState"},
 	"credit_redemptions_reward_kind_check": {enum: "RedeemableKind"},
+	"erasure_requests_disposition_check":   {enum: "Disposition"},
+	"erasure_requests_state_check":         {enum: "ErasureState"},
 	"ledger_accounts_kind_check":           {enum: "AccountKind"},
 	"ledger_accounts_reward_kind_check":    {goType: "money.Kind", enum: "RewardKind"},
 	"ledger_transfers_recipe_check":        {}, // internal words of the ledger

@@ -82,7 +82,9 @@ var attempts = []attempt{
 
 	// Codes.
 	{"the same folded code", "", insertCode + `(@w, @id, @program, @c, 'bob 1', 'BOB1', 'active', 0, '[]', 1, @now)`, 1, unique},
-	{"changing the folded value of a code", "", `UPDATE codes SET folded_value = 'X' WHERE workspace_id = @w`, 0, forbidden},
+	{"giving a code to somebody else", "", `UPDATE codes SET participant_id = @c WHERE workspace_id = @w`, 0, forbidden},
+	{"erasing one person twice", "", `INSERT INTO erasure_requests (workspace_id, id, participant_id, block_reuse, state, created_at)
+		VALUES (@w, @id, @c, false, 'running', @now)`, 1, unique},
 	{"more uses than max_uses", "", `UPDATE codes SET uses = uses + 1 WHERE workspace_id = @w AND id = @code`, 3, check},
 	{"max_uses below uses", `UPDATE codes SET uses = 2 WHERE workspace_id = @w`, `UPDATE codes SET max_uses = 1 WHERE workspace_id = @w AND id = @code`, 0, check},
 	{"uses below zero", "", `UPDATE codes SET uses = -1 WHERE workspace_id = @w AND id = @code`, 0, check},

@@ -28,7 +28,7 @@ const references = `
 
 // fresh keeps a copied row clear of every unique key but the one under test: names of its columns that do not exist are ignored.
 const fresh = `jsonb_build_object('id', gen_random_uuid(), 'external_id', gen_random_uuid(), 'key', gen_random_uuid(), 'folded_value', gen_random_uuid(),
-	'cause_id', gen_random_uuid(), 'fact_id', gen_random_uuid(), 'number', 99, 'seq', 99, 'shard', 9, 'visitor', '\x01')`
+	'cause_id', gen_random_uuid(), 'fact_id', gen_random_uuid(), 'number', 99, 'seq', 99, 'shard', 9, 'visitor', '\x01', 'hash', decode(repeat('01', 32), 'hex'))`
 
 // A row that names a row of another workspace is refused, by every foreign key there is.
 func TestForeignKeysStayInTheWorkspace(t *testing.T) {

@@ -17,7 +17,7 @@ type world pgx.NamedArgs
 var worldIDs = []string{
 	"w", "key", "program", "version", "a", "b", "c", "d", "code", "batch", "click", "signup", "decision", "referral", "conversion",
 	"chargeback", "rate", "churn", "fact", "reward", "transfer", "event", "credit", "redemption", "policy", "run", "payout", "payout2",
-	"payout3",
+	"payout3", "erasure",
 }
 
 // worldRows are written in this order. a refers b; c and d are strangers. b bought for 10,000, which earns a 1,000.
@@ -87,6 +87,8 @@ var worldRows = []string{
 	`INSERT INTO payout_items (workspace_id, payout_id, reward_id, amount, offset_amount, live) VALUES (@w, @payout, @reward, 5, 0, true)`,
 	`INSERT INTO payout_skips (workspace_id, run_id, participant_id, reason, balance) VALUES (@w, @run, @a, 'carry_forward', -5)`,
 	`INSERT INTO events (workspace_id, id, type, subject_type, subject_id, data, created_at) VALUES (@w, @event, 't', 's', @program, '{}', @now)`,
+	`INSERT INTO erasure_requests (workspace_id, id, participant_id, block_reuse, state, created_at) VALUES (@w, @erasure, @d, true, 'running', @now)`,
+	`INSERT INTO erasure_tombstones (workspace_id, hash, erasure_request_id) VALUES (@w, decode(repeat('00', 32), 'hex'), @erasure)`,
 	`INSERT INTO event_batches (workspace_id, id, event_ids) VALUES (@w, @event, ARRAY[@event::uuid])`,
 	`INSERT INTO event_seals (workspace_id, seq, event_id, hash) VALUES (@w, @seq, @event, decode(repeat('00', 32), 'hex'))`,
 	`INSERT INTO event_checkpoints (workspace_id, seq, hash) VALUES (@w, @seq, decode(repeat('00', 32), 'hex'))`,

@@ -26,6 +26,7 @@ func allScopes() []string {
 		string(api.ScopeSignupsWrite), string(api.ScopeConversionsWrite), string(api.ScopeReferralsWrite), string(api.ScopeDecisionsWrite),
 		string(api.ScopeRewardsWrite), string(api.ScopeLedgerWrite), string(api.ScopeEventsWrite), string(api.ScopeKeysWrite),
 		string(api.ScopeClockWrite), string(api.ScopeRatesWrite), string(api.ScopePayoutsWrite), string(api.ScopePayoutsApprove),
+		string(api.ScopePrivacyWrite),
 	}
 }
 

@@ -58,7 +58,7 @@ func (w *world) agree() {
 				AND a.kind IN (t.to_kind, t.from_kind))`,
 		"participants whose unpaid rewards are not their balance": `SELECT count(*) FROM participants p WHERE
 			(SELECT coalesce(sum(balance), 0) FROM ledger_accounts a WHERE a.workspace_id = p.workspace_id AND a.participant_id = p.id AND a.kind IN ('pending', 'available')) <>
-			(SELECT coalesce(sum(CASE WHEN w.state = 'paid' THEN -reversed ELSE granted - reversed END), 0) FROM rewards w WHERE w.workspace_id = p.workspace_id AND w.participant_id = p.id)`,
+			(SELECT coalesce(sum(CASE w.state WHEN 'paid' THEN -reversed WHEN 'expired' THEN 0 ELSE granted - reversed END), 0) FROM rewards w WHERE w.workspace_id = p.workspace_id AND w.participant_id = p.id)`,
 		"programs whose statistics differ from the facts": `SELECT count(*) FROM programs p WHERE
 			(SELECT row(coalesce(sum(referrals), 0), coalesce(sum(qualified), 0), coalesce(sum(conversions), 0), coalesce(sum(revenue), 0), coalesce(sum(reversed_revenue), 0), coalesce(sum(rewards_granted), 0), coalesce(sum(rewards_reversed), 0))
 				FROM program_days d WHERE d.program_id = p.id) IS DISTINCT FROM row(

@@ -26,7 +26,11 @@ type play struct {
 
 func startPlay(t *testing.T, change func(*client.NewProgram)) *play {
 	t.Helper()
-	w := startWorld(t, nil)
+	return startPlayOn(t, startWorld(t, nil), change)
+}
+
+func startPlayOn(t *testing.T, w *world, change func(*client.NewProgram)) *play {
+	t.Helper()
 	p := &play{caller: w.test()}
 	p.program = p.activeProgram(func(n *client.NewProgram) {
 		hold := int64(14 * 24 * 3600)

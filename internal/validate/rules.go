@@ -120,22 +120,33 @@ var Rules = []Rule{
 		UNION ALL
 		SELECT m.roleid::regrole::text FROM pg_auth_members AS m
 		JOIN pg_roles AS r ON r.oid = m.member AND r.rolname = 'grapevine_app'`},
-	// fact_keys.key is only ever set to itself, to lock its row.
+	// fact_keys.key is only ever set to itself, to lock its row; an erasure gives a visitor another name.
 	{"the application's role updates columns, never a key or workspace_id", `
 		SELECT c.relname || '.' || a.attname FROM pg_class AS c
 		JOIN pg_roles AS r ON r.rolname = 'grapevine_app'
 		JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE ` + ours + ` AND has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE')
-			AND (c.relname, a.attname) <> ('fact_keys', 'key')
+			AND c.relname || '.' || a.attname NOT IN ('fact_keys.key', 'visitor_days.visitor')
 			AND (a.attname = 'workspace_id' OR EXISTS (
 				SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attnum = ANY (k.conkey)))`},
+	// But where a person can be named or known again: its erasure writes over that.
 	{"the application's role only adds to what is append-only", `
 		SELECT p.privilege || ' ON ' || c.relname FROM pg_class AS c
 		JOIN pg_roles AS r ON r.rolname = 'grapevine_app'
 		CROSS JOIN unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (privilege)
 		WHERE ` + ours + `
 			AND (c.relispartition OR c.relname IN ('clicks', 'signups', 'attribution_decisions', 'reversals', 'churns', 'ledger_transfers', 'events',
-				'program_versions', 'visitor_days', 'credit_redemptions', 'credit_redemption_items', 'credit_redemption_voids'))
-			AND CASE WHEN p.privilege IN ('UPDATE', 'REFERENCES') THEN has_any_column_privilege(r.oid, c.oid, p.privilege)
+				'program_versions', 'visitor_days', 'credit_redemptions', 'credit_redemption_items', 'credit_redemption_voids', 'event_seals',
+				'event_checkpoints', 'erasure_tombstones'))
+			AND CASE p.privilege
+				WHEN 'UPDATE' THEN EXISTS (
+					SELECT FROM pg_attribute AS a
+					WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE')
+						AND c.relname || '.' || a.attname NOT IN ('clicks.visitor', 'clicks.visitor_key', 'clicks.address_hash', 'clicks.utm',
+							'clicks.referrer_host', 'signups.external_id', 'signups.fingerprint', 'signups.metadata', 'reversals.external_id',
+							'reversals.conversion_external_id', 'reversals.fingerprint', 'reversals.note', 'churns.external_id',
+							'churns.fingerprint', 'events.note', 'events.note_salt', 'visitor_days.visitor', 'credit_redemptions.external_id',
+							'credit_redemptions.note', 'credit_redemption_voids.note'))
+				WHEN 'REFERENCES' THEN has_any_column_privilege(r.oid, c.oid, p.privilege)
 				ELSE has_table_privilege(r.oid, c.oid, p.privilege) END`},
 }

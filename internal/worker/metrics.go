@@ -22,7 +22,8 @@ func newMetrics(now func() time.Time) *metrics {
 	m := &metrics{
 		now: now,
 		done: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "grapevine_worker_done_total", Help: "Rewards matured, referrals expired, conversions priced, events sealed, idempotency keys deleted, tables analysed.",
+			Name: "grapevine_worker_done_total",
+			Help: "Rewards matured, referrals expired, conversions priced, erasures completed, events sealed, idempotency keys deleted, tables analysed.",
 		}, []string{"task"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "grapevine_worker_failures_total", Help: "Background work that failed and is tried again.",
@@ -36,7 +37,7 @@ func newMetrics(now func() time.Time) *metrics {
 	}, func() float64 { return m.now().Sub(*m.upTo.Load()).Seconds() })
 	began := now()
 	m.upTo.Store(&began)
-	for _, task := range []string{"mature", "expire", "price", "seal", "forget_keys", "analyze"} {
+	for _, task := range []string{"mature", "expire", "price", "erase", "seal", "forget_keys", "analyze"} {
 		m.done.WithLabelValues(task) // a counter that is missing until its first count cannot be watched
 	}
 	for _, task := range []string{"list_workspaces", "due", "fold_clicks", "forget_keys", "partitions", "analyze"} {

@@ -164,6 +164,7 @@ func (w *Worker) runDue(ctx context.Context, row db.Workspace) error {
 	w.metrics.did("expire", done.Expired)
 	w.metrics.did("payouts", done.Payouts)
 	w.metrics.did("price", done.Priced)
+	w.metrics.did("erase", done.Erased)
 	w.metrics.did("seal", done.Sealed)
 	return err
 }

@@ -13,8 +13,9 @@ INSERT INTO conversions (
 SELECT * FROM conversions WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: GetConversionByReference :one
+-- By the caller's reference, or by what an erasure made of it.
 SELECT * FROM conversions
-WHERE workspace_id = @workspace_id AND source = @source AND external_id = @external_id AND type = @type;
+WHERE workspace_id = @workspace_id AND source = @source AND external_id IN (@external_id, @erased_id) AND type = @type;
 
 -- name: GetConversionWithReferee :one
 SELECT sqlc.embed(conversions), participants.external_id AS referee_external_id
@@ -126,7 +127,8 @@ INSERT INTO reversals (
 SELECT * FROM reversals WHERE workspace_id = @workspace_id AND id = @id;
 
 -- name: GetReversalByReference :one
-SELECT * FROM reversals WHERE workspace_id = @workspace_id AND source = @source AND external_id = @external_id;
+SELECT * FROM reversals
+WHERE workspace_id = @workspace_id AND source = @source AND external_id IN (@external_id, @erased_id);
 
 -- name: GetDisputeWon :one
 SELECT * FROM reversals WHERE workspace_id = @workspace_id AND restores_reversal_id = @restores_reversal_id::uuid;

@@ -19,6 +19,9 @@ func Decide(in Inputs) Answer {
 	if p, ok := in.Program.At(in.OccurredAt); !ok || state.Program(p.State) != state.ProgramActive {
 		return out.refuse(reason.ProgramNotActive)
 	}
+	if in.Referee.Erased {
+		return out.refuse(reason.Erased)
+	}
 	if in.Referee.LiveReferralID != "" && in.Door != DoorReattribution {
 		return out.refuse(reason.AlreadyAttributed)
 	}

@@ -34,11 +34,12 @@ type Inputs struct {
 	Touches          []Touch           `json:"touches"`
 }
 
-// Referee is the person who joined.
+// Referee is the person who joined. Erased says that it was erased once and must not be referred again.
 type Referee struct {
 	ID             string     `json:"id"`
 	CustomerSince  *time.Time `json:"customer_since"`
 	LiveReferralID string     `json:"live_referral_id,omitempty"`
+	Erased         bool       `json:"erased,omitempty"`
 }
 
 // TouchKind says what a touch is.

@@ -51,6 +51,7 @@ const (
 	ParticipantActive    Participant = "active"
 	ParticipantSuspended Participant = "suspended"
 	ParticipantBanned    Participant = "banned"
+	ParticipantErased    Participant = "erased"
 
 	PayoutRunPreparing PayoutRun = "preparing"
 	PayoutRunReady     PayoutRun = "ready"
@@ -121,9 +122,9 @@ var (
 		RewardCancelled: {RewardPending},
 	}
 	Participants = Arrows[Participant]{
-		ParticipantActive:    {ParticipantSuspended, ParticipantBanned},
-		ParticipantSuspended: {ParticipantActive, ParticipantBanned},
-		ParticipantBanned:    {ParticipantActive},
+		ParticipantActive:    {ParticipantSuspended, ParticipantBanned, ParticipantErased},
+		ParticipantSuspended: {ParticipantActive, ParticipantBanned, ParticipantErased},
+		ParticipantBanned:    {ParticipantActive, ParticipantErased},
 	}
 	PayoutRuns = Arrows[PayoutRun]{
 		PayoutRunPreparing: {PayoutRunReady},

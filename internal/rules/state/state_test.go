@@ -58,9 +58,9 @@ pending_fx -> cancelled | pending
 redeemed -> available | cancelled
 reserved -> available | paid`},
 		{"participant", arrows(state.Participants), `
-active -> banned | suspended
-banned -> active
-suspended -> active | banned`},
+active -> banned | erased | suspended
+banned -> active | erased
+suspended -> active | banned | erased`},
 		{"payout run", arrows(state.PayoutRuns), `
 preparing -> ready`},
 		{"payout", arrows(state.Payouts), `

@@ -86,9 +86,9 @@ export type WorkspacePair = {
 };
 
 /**
- * Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+ * Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
  */
-export type ProblemCode = 'malformed_request' | 'idempotency_key_missing' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'conflict' | 'request_in_progress' | 'state_not_allowed' | 'code_taken' | 'code_limit' | 'cycle_detected' | 'participant_exists' | 'insufficient_balance' | 'precondition_failed' | 'payload_too_large' | 'uri_too_long' | 'unsupported_media_type' | 'validation_failed' | 'idempotency_key_reuse' | 'amount_not_allowed' | 'currency_mismatch' | 'occurred_at_out_of_range' | 'unknown_reference' | 'destination_not_allowed' | 'reversal_exceeds_conversion' | 'rules_invalid' | 'precondition_required' | 'rate_limited' | 'headers_too_large' | 'internal' | 'overloaded' | 'outcome_unknown' | 'unavailable';
+export type ProblemCode = 'malformed_request' | 'idempotency_key_missing' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'conflict' | 'request_in_progress' | 'state_not_allowed' | 'code_taken' | 'code_limit' | 'cycle_detected' | 'participant_exists' | 'insufficient_balance' | 'balance_outstanding' | 'precondition_failed' | 'payload_too_large' | 'uri_too_long' | 'unsupported_media_type' | 'validation_failed' | 'idempotency_key_reuse' | 'amount_not_allowed' | 'currency_mismatch' | 'occurred_at_out_of_range' | 'unknown_reference' | 'destination_not_allowed' | 'reversal_exceeds_conversion' | 'rules_invalid' | 'precondition_required' | 'rate_limited' | 'headers_too_large' | 'internal' | 'overloaded' | 'outcome_unknown' | 'unavailable';
 
 /**
  * JSON Pointer (RFC 6901) to the value in the body, or `path:name`, `query:name`, `header:name` for a parameter.
@@ -166,7 +166,7 @@ export type ApiKeyKind = 'secret' | 'publishable';
 /**
  * What a secret key may do. Write includes read of the same resource.
  */
-export type Scope = 'programs:read' | 'programs:write' | 'participants:read' | 'participants:write' | 'codes:read' | 'codes:write' | 'clicks:read' | 'clicks:write' | 'signups:read' | 'signups:write' | 'conversions:read' | 'conversions:write' | 'rates:read' | 'rates:write' | 'referrals:read' | 'referrals:write' | 'decisions:read' | 'decisions:write' | 'rewards:read' | 'rewards:write' | 'ledger:read' | 'ledger:write' | 'payouts:read' | 'payouts:write' | 'payouts:approve' | 'events:read' | 'events:write' | 'keys:read' | 'keys:write' | 'clock:write';
+export type Scope = 'programs:read' | 'programs:write' | 'participants:read' | 'participants:write' | 'codes:read' | 'codes:write' | 'clicks:read' | 'clicks:write' | 'signups:read' | 'signups:write' | 'conversions:read' | 'conversions:write' | 'rates:read' | 'rates:write' | 'referrals:read' | 'referrals:write' | 'decisions:read' | 'decisions:write' | 'rewards:read' | 'rewards:write' | 'ledger:read' | 'ledger:write' | 'payouts:read' | 'payouts:write' | 'payouts:approve' | 'events:read' | 'events:write' | 'keys:read' | 'keys:write' | 'privacy:read' | 'privacy:write' | 'clock:write';
 
 /**
  * Scopes of the key. A secret key needs at least one; a publishable key always has exactly `clicks:write`, and the list may be left empty.
@@ -995,9 +995,9 @@ export type ExternalId = string;
 export type NullableName = string | null;
 
 /**
- * Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+ * Only an active participant can become a referrer or earn. A banned one has lost what was not paid. Of an erased one ids and books are left.
  */
-export type ParticipantState = 'active' | 'suspended' | 'banned';
+export type ParticipantState = 'active' | 'suspended' | 'banned' | 'erased';
 
 /**
  * Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
@@ -2685,7 +2685,7 @@ export type FailureReport = {
 /**
  * What happened to the subject.
  */
-export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'conversion.priced' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.waiting' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'reward.redeemed' | 'reward.unredeemed' | 'reward.expired' | 'credit_redemption.recorded' | 'credit_redemption.voided' | 'reward.reserved' | 'reward.unreserved' | 'reward.paid' | 'payout_policy.set' | 'payout_run.created' | 'payout_run.ready' | 'payout.created' | 'payout.approved' | 'payout.submitted' | 'payout.paid' | 'payout.failed' | 'payout.returned' | 'payout.retried' | 'payout.cancelled' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
+export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'participant.erased' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'conversion.priced' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.waiting' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'reward.redeemed' | 'reward.unredeemed' | 'reward.expired' | 'credit_redemption.recorded' | 'credit_redemption.voided' | 'reward.reserved' | 'reward.unreserved' | 'reward.paid' | 'payout_policy.set' | 'payout_run.created' | 'payout_run.ready' | 'payout.created' | 'payout.approved' | 'payout.submitted' | 'payout.paid' | 'payout.failed' | 'payout.returned' | 'payout.retried' | 'payout.cancelled' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
 
 /**
  * Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
@@ -2800,6 +2800,57 @@ export type UnmatchedFactPage = {
     data: Array<UnmatchedFact>;
     next_cursor: NextCursor;
     has_more: HasMore;
+};
+
+/**
+ * Identity is gone when the request is answered. It is completed once the answers are erased too that are kept for repeated requests.
+ */
+export type ErasureState = 'running' | 'completed';
+
+/**
+ * What becomes of what the participant is owed. With `pay_out` it stays for the next payout run, with `forfeit` it is cancelled with the reason `ERASED`; what a payout under way has reserved is paid in both cases.
+ */
+export type Disposition = 'pay_out' | 'forfeit';
+
+/**
+ * The erasure of a person.
+ */
+export type ErasureRequest = {
+    id: Id;
+    participant_id: Id;
+    disposition?: Disposition;
+    /**
+     * Whether the person is refused when somebody refers it again.
+     */
+    block_reuse: boolean;
+    state: ErasureState;
+    created_at: Timestamp;
+    completed_at: NullableTimestamp;
+};
+
+/**
+ * One page of erasure requests, newest first.
+ */
+export type ErasureRequestPage = {
+    data: Array<ErasureRequest>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * A person to erase.
+ */
+export type NewErasureRequest = {
+    participant_external_id: ExternalId;
+    disposition?: Disposition;
+    /**
+     * Keep keyed hashes of external id and e-mail address, by which the person is refused with `ERASED` when somebody refers it again. Otherwise nothing is kept, and it can be referred again.
+     */
+    block_reuse?: boolean;
+    /**
+     * Your reference of the request, kept as a keyed hash. The same reference is the same request.
+     */
+    external_id?: string;
 };
 
 /**
@@ -3163,6 +3214,16 @@ export type EventIdPath = Id;
  */
 export type UnmatchedFactStateQuery = UnmatchedFactState;
 
+/**
+ * Only those in this state.
+ */
+export type ErasureStateQuery = ErasureState;
+
+/**
+ * The erasure request.
+ */
+export type ErasureRequestIdPath = Id;
+
 export type CreateWorkspaceData = {
     body: NewWorkspace;
     headers: {
@@ -3190,7 +3251,7 @@ export type CreateWorkspaceErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3302,7 +3363,7 @@ export type MoveTestClockErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3427,7 +3488,7 @@ export type CreateApiKeyErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3561,7 +3622,7 @@ export type RevokeApiKeyErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3686,7 +3747,7 @@ export type CreateProgramErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3820,7 +3881,7 @@ export type UpdateProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3904,7 +3965,7 @@ export type ActivateProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3976,7 +4037,7 @@ export type PauseProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4048,7 +4109,7 @@ export type EndProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4120,7 +4181,7 @@ export type ArchiveProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4259,7 +4320,7 @@ export type PublishProgramVersionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4335,7 +4396,7 @@ export type ValidateRulesErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4473,7 +4534,7 @@ export type SimulateRulesErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4731,7 +4792,7 @@ export type CreateParticipantErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4797,7 +4858,7 @@ export type UpsertParticipantErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4935,7 +4996,7 @@ export type UpdateParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5019,7 +5080,7 @@ export type SuspendParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5095,7 +5156,7 @@ export type ReinstateParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5171,7 +5232,7 @@ export type BanParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5768,7 +5829,7 @@ export type CreateCodeErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5835,7 +5896,7 @@ export type CreateCodesErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5902,7 +5963,7 @@ export type LookupCodeErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6036,7 +6097,7 @@ export type UpdateCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6120,7 +6181,7 @@ export type DisableCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6196,7 +6257,7 @@ export type EnableCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6268,7 +6329,7 @@ export type RetireCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6591,7 +6652,7 @@ export type RecordClickErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6662,7 +6723,7 @@ export type RecordClicksErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6853,7 +6914,7 @@ export type CreateSignupErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6924,7 +6985,7 @@ export type PreviewSignupErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7123,7 +7184,7 @@ export type RecordConversionErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7198,7 +7259,7 @@ export type PreviewConversionErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7332,7 +7393,7 @@ export type ReverseConversionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7465,7 +7526,7 @@ export type RecordReversalErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7607,7 +7668,7 @@ export type RestoreReversalErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7674,7 +7735,7 @@ export type RecordChurnErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7749,7 +7810,7 @@ export type RecordReactivationErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7890,7 +7951,7 @@ export type RecordExchangeRateErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8035,7 +8096,7 @@ export type CreateReferralErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8173,7 +8234,7 @@ export type RejectReferralErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8249,7 +8310,7 @@ export type ReattributeReferralErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8515,7 +8576,7 @@ export type ReplayDecisionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8652,7 +8713,7 @@ export type CreateManualRewardErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8790,7 +8851,7 @@ export type CancelRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8866,7 +8927,7 @@ export type HoldRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8942,7 +9003,7 @@ export type ReleaseRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -9355,7 +9416,7 @@ export type CreateCreditRedemptionErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -9493,7 +9554,7 @@ export type VoidCreditRedemptionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -9679,7 +9740,7 @@ export type SetPayoutPolicyErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -9808,7 +9869,7 @@ export type CreatePayoutRunErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -9946,7 +10007,7 @@ export type ApprovePayoutRunErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -10338,7 +10399,7 @@ export type ApprovePayoutErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -10410,7 +10471,7 @@ export type CancelPayoutErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -10486,7 +10547,7 @@ export type SubmitPayoutErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -10558,7 +10619,7 @@ export type MarkPayoutPaidErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -10634,7 +10695,7 @@ export type MarkPayoutFailedErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -10710,7 +10771,7 @@ export type ReturnPayoutErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -10786,7 +10847,7 @@ export type RetryPayoutErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -11061,6 +11122,201 @@ export type ListUnmatchedFactsResponses = {
 };
 
 export type ListUnmatchedFactsResponse = ListUnmatchedFactsResponses[keyof ListUnmatchedFactsResponses];
+
+export type ListErasureRequestsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this participant.
+         */
+        participant_id?: Id;
+        /**
+         * Only those in this state.
+         */
+        state?: ErasureState;
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/erasure-requests';
+};
+
+export type ListErasureRequestsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListErasureRequestsError = ListErasureRequestsErrors[keyof ListErasureRequestsErrors];
+
+export type ListErasureRequestsResponses = {
+    /**
+     * A page of erasure requests.
+     */
+    200: ErasureRequestPage;
+};
+
+export type ListErasureRequestsResponse = ListErasureRequestsResponses[keyof ListErasureRequestsResponses];
+
+export type CreateErasureRequestData = {
+    body: NewErasureRequest;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/erasure-requests';
+};
+
+export type CreateErasureRequestErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type CreateErasureRequestError = CreateErasureRequestErrors[keyof CreateErasureRequestErrors];
+
+export type CreateErasureRequestResponses = {
+    /**
+     * Known already. The first one is answered.
+     */
+    200: ErasureRequest;
+    /**
+     * The person is erased.
+     */
+    201: ErasureRequest;
+};
+
+export type CreateErasureRequestResponse = CreateErasureRequestResponses[keyof CreateErasureRequestResponses];
+
+export type GetErasureRequestData = {
+    body?: never;
+    path: {
+        /**
+         * The erasure request.
+         */
+        erasure_request_id: Id;
+    };
+    query?: never;
+    url: '/v1/erasure-requests/{erasure_request_id}';
+};
+
+export type GetErasureRequestErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetErasureRequestError = GetErasureRequestErrors[keyof GetErasureRequestErrors];
+
+export type GetErasureRequestResponses = {
+    /**
+     * The erasure request.
+     */
+    200: ErasureRequest;
+};
+
+export type GetErasureRequestResponse = GetErasureRequestResponses[keyof GetErasureRequestResponses];
 
 export type ListReasonCodesData = {
     body?: never;
