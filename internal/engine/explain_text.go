@@ -188,12 +188,18 @@ func (t *story) rewardSummary(w db.Reward, owner string) string {
 	if w.State == state.RewardPendingFX {
 		return owner + " gets something as soon as there is an exchange rate for " + sale(t.conversions[w.CauseID]) + "."
 	}
-	if net == 0 && w.Granted > 0 {
+	if net == 0 && w.Granted > 0 && w.Redeemed == 0 {
 		return owner + " gets nothing any more: " + t.ground(w, t.conversions) + ", and all of it was taken back: " + because(w.Reason)
 	}
 	text := owner + " gets " + money.Text(net, w.Currency) + ", which is " + t.standing(w) + ": " + t.ground(w, t.conversions)
 	if w.Reversed > 0 {
 		text += ", of which " + money.Text(w.Reversed, w.Currency) + " were taken back"
+	}
+	if w.Redeemed > 0 && w.State != state.RewardRedeemed {
+		text += ", of which " + money.Text(w.Redeemed, w.Currency) + " were redeemed"
+	}
+	if owed := -left(w); owed > 0 {
+		text += ", and " + money.Text(owed, w.Currency) + " are owed back"
 	}
 	return text + "."
 }

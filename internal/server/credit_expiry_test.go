@@ -46,6 +46,23 @@ func TestCreditExpiresAtItsMoment(t *testing.T) {
 	}))
 }
 
+func TestRedemptionsAndExpiryAreExplained(t *testing.T) {
+	t.Parallel()
+	p := startPlay(t, nil)
+	end := in(30)
+	gift := p.lend("bob", "gift", 1_000, end)
+	must[*client.VoidCreditRedemptionResult](t)(p.void(p.spend("bob", "checkout-1", 300).ID))
+	p.spend("bob", "checkout-2", 400)
+	p.moveClock(*end)
+	e := p.reward(gift.ID)
+	e.Steps = e.Steps[2:]
+	expectStory(t, e, "bob gets 10.00 USD, which is expired: 10.00 USD were granted by hand, of which 4.00 USD were redeemed.",
+		"REDEEMED Reward redeemed: 3.00 USD of the reward manual were redeemed. [redeemed 300 USD] [left 700 USD]",
+		"REDEMPTION_VOIDED Redemption voided: 3.00 USD of the reward manual were given back. [restored 300 USD] [left 1000 USD]",
+		"REDEEMED Reward redeemed: 4.00 USD of the reward manual were redeemed. [redeemed 400 USD] [left 600 USD]",
+		"REWARD_EXPIRED Reward expired: The time of the reward manual was over, and 6.00 USD of it were left. [expired 600 USD]")
+}
+
 // expiring is a play whose welcome credit expires ten days after its hold of two weeks.
 func expiring(t *testing.T) (*play, client.Reward) {
 	t.Helper()
