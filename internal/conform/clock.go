@@ -14,6 +14,7 @@ import (
 // that anybody waits for: so each play sees every moment it asks for, and none is overtaken.
 type clock struct {
 	api   *api
+	pairs sync.Map      // of currencies that plays have taken for themselves
 	slots chan struct{} // how many plays may be at work at once, over all stages
 
 	mu      sync.Mutex

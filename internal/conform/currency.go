@@ -46,11 +46,24 @@ func (p *play) pickCurrencies() {
 			taken = append(taken, coin)
 		}
 		slices.Sort(taken)
-		if len(slices.Compact(taken)) == len(p.digits) && p.unheardOf() {
+		if len(slices.Compact(taken)) == len(p.digits) && p.unheardOf() && p.claim() {
 			return
 		}
 	}
 	p.stop(p.digits[0].line, "every currency has a rate in this workspace; take another one")
+}
+
+// claim takes the pairs for this telling, and reports whether no other one in the workspace has any of them.
+func (p *play) claim() bool {
+	free := true
+	for _, from := range p.coins {
+		for _, to := range p.coins {
+			if _, taken := p.clock.pairs.LoadOrStore([2]string{from, to}, p); from != to && taken {
+				free = false
+			}
+		}
+	}
+	return free
 }
 
 // unheardOf reports whether no rate between the currencies is known.
