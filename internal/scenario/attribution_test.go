@@ -265,23 +265,18 @@ func TestAnEndedProgramHonoursWhatItPromised(t *testing.T) {
 func TestNoCycleIsClosed(t *testing.T) {
 	w := newWorld(t)
 	w.start(fixture())
-	link := func(referrer, referee string) answer {
-		return w.do("POST", "/v1/referrals", body{
-			"program_id": w.program, "referrer_external_id": referrer, "referee_external_id": referee, "reason": "by hand",
-		})
-	}
 	for _, who := range []string{"A", "B", "C"} {
 		w.do("POST", "/v1/participants", body{"external_id": who}).want(201)
 	}
-	link("A", "B").want(201)
-	link("B", "C").want(201)
-	link("C", "A").want(409, "code", "cycle_detected")
+	w.link("A", "B").want(201)
+	w.link("B", "C").want(201)
+	w.link("C", "A").want(409, "code", "cycle_detected")
 	for i := range 8 {
 		x, y := fmt.Sprintf("X%d", i), fmt.Sprintf("Y%d", i)
 		w.do("POST", "/v1/participants", body{"external_id": x}).want(201)
 		w.do("POST", "/v1/participants", body{"external_id": y}).want(201)
 		var got [2]answer
-		together(func() { got[0] = link(x, y) }, func() { got[1] = link(y, x) })
+		together(func() { got[0] = w.link(x, y) }, func() { got[1] = w.link(y, x) })
 		if got[0].status+got[1].status != 201+409 {
 			t.Errorf("the two ends of a cycle answered %d and %d", got[0].status, got[1].status)
 		}
