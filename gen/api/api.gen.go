@@ -1086,6 +1086,7 @@ const (
 	ReasonCodeSelfReferralAlias          ReasonCode = "SELF_REFERRAL_ALIAS"
 	ReasonCodeSuperseded                 ReasonCode = "SUPERSEDED"
 	ReasonCodeTierRerated                ReasonCode = "TIER_RERATED"
+	ReasonCodeUplineChanged              ReasonCode = "UPLINE_CHANGED"
 	ReasonCodeWindowExpired              ReasonCode = "WINDOW_EXPIRED"
 )
 
@@ -1213,6 +1214,8 @@ func (e ReasonCode) Valid() bool {
 	case ReasonCodeSuperseded:
 		return true
 	case ReasonCodeTierRerated:
+		return true
+	case ReasonCodeUplineChanged:
 		return true
 	case ReasonCodeWindowExpired:
 		return true

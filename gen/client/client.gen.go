@@ -1087,6 +1087,7 @@ const (
 	ReasonCodeSelfReferralAlias          ReasonCode = "SELF_REFERRAL_ALIAS"
 	ReasonCodeSuperseded                 ReasonCode = "SUPERSEDED"
 	ReasonCodeTierRerated                ReasonCode = "TIER_RERATED"
+	ReasonCodeUplineChanged              ReasonCode = "UPLINE_CHANGED"
 	ReasonCodeWindowExpired              ReasonCode = "WINDOW_EXPIRED"
 )
 
@@ -1214,6 +1215,8 @@ func (e ReasonCode) Valid() bool {
 	case ReasonCodeSuperseded:
 		return true
 	case ReasonCodeTierRerated:
+		return true
+	case ReasonCodeUplineChanged:
 		return true
 	case ReasonCodeWindowExpired:
 		return true

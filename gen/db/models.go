@@ -414,6 +414,17 @@ type ReferrerMonth struct {
 	Revenue       int64
 }
 
+// One row asks for the conversions below a participant to be settled again, because the tree above it changed for a time that had passed.
+type Resettlement struct {
+	WorkspaceID   uuid.UUID
+	ProgramID     uuid.UUID
+	ParticipantID uuid.UUID
+	DueAt         time.Time
+	// What occurred before this is done, or is not touched by the change. Of this moment itself, up to after_id.
+	Since   time.Time
+	AfterID uuid.UUID
+}
+
 // One row is an undo of a conversion, or a dispute won that undoes a chargeback: it may arrive before its conversion.
 type Reversal struct {
 	WorkspaceID          uuid.UUID

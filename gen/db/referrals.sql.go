@@ -61,6 +61,43 @@ func (q *Queries) CreateReferral(ctx context.Context, db DBTX, arg CreateReferra
 	return err
 }
 
+const getReach = `-- name: GetReach :one
+SELECT
+    EXISTS (
+        SELECT 1 FROM referrals
+        WHERE referrals.workspace_id = $1
+            AND referrals.program_id = $2
+            AND referrals.referrer_id = $3
+            AND referrals.state NOT IN ('expired', 'rejected', 'superseded')
+    )::boolean AS refers,
+    EXISTS (
+        SELECT 1 FROM referrals
+        WHERE referrals.workspace_id = $1
+            AND referrals.program_id = $2
+            AND referrals.referrer_id = $3
+    )::boolean AS referred
+`
+
+type GetReachParams struct {
+	WorkspaceID   uuid.UUID
+	ProgramID     uuid.UUID
+	ParticipantID uuid.UUID
+}
+
+type GetReachRow struct {
+	Refers   bool
+	Referred bool
+}
+
+// Whether somebody is a live referrer in a program: only then can a new referrer above close a cycle. And whether somebody ever was:
+// only then can a change above touch a sale.
+func (q *Queries) GetReach(ctx context.Context, db DBTX, arg GetReachParams) (GetReachRow, error) {
+	row := db.QueryRow(ctx, getReach, arg.WorkspaceID, arg.ProgramID, arg.ParticipantID)
+	var i GetReachRow
+	err := row.Scan(&i.Refers, &i.Referred)
+	return i, err
+}
+
 const getReferral = `-- name: GetReferral :one
 SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals WHERE workspace_id = $1 AND id = $2
 `
@@ -156,7 +193,8 @@ func (q *Queries) GetReferrerOf(ctx context.Context, db DBTX, arg GetReferrerOfP
 
 const hasDueWork = `-- name: HasDueWork :one
 SELECT (
-    EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = $1 AND rewards.state = 'pending' AND rewards.available_at <= $2)
+    EXISTS (SELECT 1 FROM resettlements WHERE resettlements.workspace_id = $1 AND resettlements.due_at <= $2)
+    OR EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = $1 AND rewards.state = 'pending' AND rewards.available_at <= $2)
     OR EXISTS (
         SELECT 1 FROM rewards
         WHERE rewards.workspace_id = $1 AND rewards.state = 'available' AND rewards.expires_at <= $2
@@ -194,30 +232,6 @@ type HasDueWorkParams struct {
 // nothing.
 func (q *Queries) HasDueWork(ctx context.Context, db DBTX, arg HasDueWorkParams) (bool, error) {
 	row := db.QueryRow(ctx, hasDueWork, arg.WorkspaceID, arg.Now)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
-const hasReferrals = `-- name: HasReferrals :one
-SELECT EXISTS (
-    SELECT 1 FROM referrals
-    WHERE referrals.workspace_id = $1
-        AND referrals.program_id = $2
-        AND referrals.referrer_id = $3
-        AND referrals.state NOT IN ('expired', 'rejected', 'superseded')
-)::boolean
-`
-
-type HasReferralsParams struct {
-	WorkspaceID uuid.UUID
-	ProgramID   uuid.UUID
-	ReferrerID  uuid.UUID
-}
-
-// Whether somebody is a live referrer in a program: only then can a new referrer above close a cycle.
-func (q *Queries) HasReferrals(ctx context.Context, db DBTX, arg HasReferralsParams) (bool, error) {
-	row := db.QueryRow(ctx, hasReferrals, arg.WorkspaceID, arg.ProgramID, arg.ReferrerID)
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err

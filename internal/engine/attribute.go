@@ -13,7 +13,6 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
-	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
 // claim asks for a referee who joined at a moment. limited names the codes whose uses are counted. A reattribution keeps the
@@ -124,21 +123,12 @@ func (r *recorder) findCycles(ctx context.Context, h *history, touches []attribu
 // refers says whether the referee is a referrer in the program, by this transaction included. The referee is locked, so that
 // nobody can become its referee meanwhile.
 func (r *recorder) refers(ctx context.Context, h *history) (bool, error) {
-	if h.refers == nil {
-		if err := r.e.loadRefers(ctx, r.s, h)(r.tx.DB()); err != nil {
+	if h.reach == nil {
+		if err := r.e.loadReach(ctx, r.s, h)(r.tx.DB()); err != nil {
 			return false, err
 		}
 	}
-	return *h.refers || slices.ContainsFunc(r.made, func(m db.Referral) bool { return m.ReferrerID == h.referee.ID && m.ProgramID == h.program.ID }), nil
-}
-
-// loadRefers asks whether the referee is a referrer in the program.
-func (e *Engine) loadRefers(ctx context.Context, s Scope, h *history) load {
-	return func(tx store.DBTX) error {
-		refers, err := e.q.HasReferrals(ctx, tx, db.HasReferralsParams{WorkspaceID: s.Workspace, ProgramID: h.program.ID, ReferrerID: h.referee.ID})
-		h.refers = &refers
-		return err
-	}
+	return h.reach.Refers || slices.ContainsFunc(r.made, func(m db.Referral) bool { return m.ReferrerID == h.referee.ID && m.ProgramID == h.program.ID }), nil
 }
 
 func (r *recorder) isBelow(ctx context.Context, h *history, id uuid.UUID) (bool, error) {
@@ -194,6 +184,11 @@ func (r *recorder) createReferral(ctx context.Context, h *history, c claim, d db
 	if c.signup != nil {
 		k := cell{program: h.program.ID, participant: ref.ReferrerID, day: dayOf(h, c.signup.OccurredAt), shard: h.shard()}
 		r.counts[k] = r.counts[k].plus(counts{signups: 1}, 1)
+	}
+	if h.reach != nil && h.reach.Referred {
+		if err := r.resettleLater(ctx, ref, ref.AttributedAt); err != nil {
+			return err
+		}
 	}
 	return r.useCode(ctx, ref, c.limited)
 }

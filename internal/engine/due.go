@@ -77,6 +77,7 @@ func (e *Engine) expireReferral(ctx context.Context, tx *store.Tx, s Scope, afte
 
 // Due says how much background work was done.
 type Due struct {
+	Resettled int // sales
 	// lapsed are the rewards that expired, expired the referrals
 	Matured, Lapsed, Expired, Rated, Payouts, Priced, Erased, Sealed int
 }
@@ -125,6 +126,9 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 		more = n > 0 || lapsed > 0 || next != nil
 	}
 	if dueNow {
+		if done.Resettled, err = e.resettleAll(ctx, st, s); err != nil {
+			return done, err
+		}
 		if done.Priced, err = e.PriceConversions(ctx, st, s, math.MaxInt); err != nil {
 			return done, err
 		}

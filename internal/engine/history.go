@@ -28,9 +28,10 @@ type history struct {
 	conditions  *condition.Cache
 	groups      map[uuid.UUID]state.Groups // of the referrers; nil when no rule tells groups apart
 	referee     db.Participant
-	isNew       bool  // the referee was made by this transaction
-	erased      bool  // an erased person who must not be referred again
-	refers      *bool // whether the referee is a referrer in the program; nil while nobody asked
+	isNew       bool            // the referee was made by this transaction
+	erased      bool            // an erased person who must not be referred again
+	reach       *db.GetReachRow // nil while nobody asked
+	newTree     bool            // who was above each sale is looked up again
 	referrals   []db.Referral
 	conversions []db.Conversion
 	reversals   []db.Reversal

@@ -104,7 +104,9 @@ func (h *history) match() {
 				to = r.ID
 			}
 		}
-		c.ReferralID = &to
+		if !same(c.ReferralID, &to) {
+			c.ReferralID, c.Upline = &to, nil
+		}
 	}
 }
 

@@ -83,6 +83,9 @@ func (r *recorder) writeReferral(ctx context.Context, ref *db.Referral, next db.
 		from = to
 	}
 	next.EndedAt = endOf(next, r.s.Now)
+	if err := r.treeChanged(ctx, *ref, next); err != nil {
+		return err
+	}
 	err := r.e.q.MoveReferral(ctx, r.tx.Guard(), db.MoveReferralParams{
 		WorkspaceID: r.s.Workspace, ID: ref.ID, ToState: next.State, Reason: next.Reason, QualifiedAt: next.QualifiedAt,
 		QualifyingConversionID: next.QualifyingConversionID, ChurnedAt: next.ChurnedAt, EndedAt: next.EndedAt,

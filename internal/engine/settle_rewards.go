@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -161,6 +162,10 @@ func (h *history) whyNotOwed(w db.Reward) reason.Code {
 		}
 		if _, _, why := settlement.Net(c.Amount, h.reversalsOf(c)); why != "" {
 			return why
+		}
+		above := upline(c.Upline)
+		if w.Beneficiary == string(rules.Upline) && !slices.ContainsFunc(above, func(a settlement.Ancestor) bool { return a.ID == w.ParticipantID.String() }) {
+			return reason.UplineChanged
 		}
 	}
 	return reason.NotQualified

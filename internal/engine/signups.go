@@ -105,7 +105,7 @@ func (e *Engine) CreateSignup(ctx context.Context, tx *store.Tx, s Scope, n NewS
 // completeHistory reads the rest of a history: nothing for a referee who was made just now.
 func (e *Engine) completeHistory(ctx context.Context, tx *store.Tx, s Scope, h *history) error {
 	if !h.isNew {
-		loads := append(e.loadFacts(ctx, s, h.program.ID, h.referee.ExternalID, h), e.loadRefers(ctx, s, h))
+		loads := append(e.loadFacts(ctx, s, h.program.ID, h.referee.ExternalID, h), e.loadReach(ctx, s, h))
 		if err := tx.Load(ctx, loads...); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
@@ -21,6 +22,11 @@ func (e *Engine) Unsettled(ctx context.Context, st *store.Store, s Scope, progra
 		if err != nil {
 			return err
 		}
+		waits, err := e.q.HasResettlements(ctx, tx.DB(), db.HasResettlementsParams{WorkspaceID: s.Workspace, ProgramID: program})
+		if err != nil {
+			return err
+		}
+		h.newTree = !waits
 		r := e.record(tx, s)
 		if err := r.settle(ctx, h, h.mark()); err != nil {
 			return err

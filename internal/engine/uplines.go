@@ -39,7 +39,7 @@ func upline(raw json.RawMessage) []settlement.Ancestor {
 func (r *recorder) resolveUplines(ctx context.Context, h *history) error {
 	for i := range h.conversions {
 		c := &h.conversions[i]
-		if c.ReferralID == nil || c.Upline != nil || c.State == state.ConversionDisqualified {
+		if c.ReferralID == nil || c.Upline != nil && !h.newTree || c.State == state.ConversionDisqualified {
 			continue
 		}
 		ref := h.referrals[slices.IndexFunc(h.referrals, func(ref db.Referral) bool { return ref.ID == *c.ReferralID })]
@@ -54,19 +54,32 @@ func (r *recorder) resolveUplines(ctx context.Context, h *history) error {
 		if err != nil {
 			return err
 		}
+		var known []ancestor
+		_ = json.Unmarshal(c.Upline, &known) // none, or what was written here
 		above := []ancestor{}
 		for _, row := range rows {
 			if row.Depth > 1 {
 				above = append(above, ancestor{
 					ParticipantID: row.ParticipantID, Eligible: row.State == state.ParticipantActive, Group: row.GroupTimeline.At(c.OccurredAt),
-				})
+				}.as(known))
 			}
+		}
+		if c.Upline != nil && slices.Equal(above, known) {
+			continue
 		}
 		if c.Upline, err = json.Marshal(above); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// as keeps what was known of an ancestor when the sale was settled first.
+func (a ancestor) as(known []ancestor) ancestor {
+	if i := slices.IndexFunc(known, func(k ancestor) bool { return k.ParticipantID == a.ParticipantID }); i >= 0 {
+		return known[i]
+	}
+	return a
 }
 
 // depthOf is how far up the rules of a version look from a referee: one further than they pay, so that the ancestor there is told so.

@@ -17,7 +17,7 @@ func TestFactsAreAppendOnly(t *testing.T) {
 	t.Parallel()
 	conn := dbtest.New(t).App(t)
 	newWorld(t, conn)
-	deletable := map[string]bool{"idempotency_keys": true, "click_batches": true, "event_batches": true}
+	deletable := map[string]bool{"idempotency_keys": true, "click_batches": true, "resettlements": true, "event_batches": true}
 	appendOnly := map[string]bool{
 		"clicks": true, "signups": true, "attribution_decisions": true, "reversals": true, "churns": true, "ledger_transfers": true,
 		"events": true, "event_seals": true, "event_checkpoints": true, "erasure_tombstones": true, "exchange_rates": true,

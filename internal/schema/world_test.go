@@ -99,6 +99,7 @@ var worldRows = []string{
 	`INSERT INTO referrer_months (workspace_id, participant_id, program_id, month, qualified, conversions, revenue) VALUES (@w, @a, @program, @today, 0, 0, 0)`,
 	`INSERT INTO tier_periods (workspace_id, program_id, participant_id, rule_key, starts_on, ends_on, close_at, version)
 	 VALUES (@w, @program, @a, 'r', @today, '2026-12-01', @now, 1)`,
+	`INSERT INTO resettlements (workspace_id, program_id, participant_id, due_at, since, after_id) VALUES (@w, @program, @a, @now, @now, @a)`,
 	`INSERT INTO visitor_days (workspace_id, program_id, day, referrer_id, visitor) VALUES (@w, @program, @today, @a, '')`,
 }
 

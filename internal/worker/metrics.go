@@ -37,7 +37,7 @@ func newMetrics(now func() time.Time) *metrics {
 	}, func() float64 { return m.now().Sub(*m.upTo.Load()).Seconds() })
 	began := now()
 	m.upTo.Store(&began)
-	for _, task := range []string{"mature", "expire", "price", "erase", "seal", "forget_keys", "analyze"} {
+	for _, task := range []string{"mature", "expire", "price", "erase", "resettle", "seal", "forget_keys", "analyze"} {
 		m.done.WithLabelValues(task) // a counter that is missing until its first count cannot be watched
 	}
 	for _, task := range []string{"list_workspaces", "due", "fold_clicks", "forget_keys", "partitions", "analyze"} {

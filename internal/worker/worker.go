@@ -159,6 +159,7 @@ func (w *Worker) noted(ctx context.Context, task string, workspace uuid.UUID, er
 // runDue does what is due by the workspace's clock.
 func (w *Worker) runDue(ctx context.Context, row db.Workspace) error {
 	done, err := w.engine.RunDue(ctx, w.store, engine.ScopeOf(row, w.now()))
+	w.metrics.did("resettle", done.Resettled)
 	w.metrics.did("mature", done.Matured)
 	w.metrics.did("expire_rewards", done.Lapsed)
 	w.metrics.did("expire", done.Expired)

@@ -22,15 +22,23 @@ WHERE referrals.workspace_id = @workspace_id
 ORDER BY referrals.id
 FOR UPDATE;
 
--- name: HasReferrals :one
--- Whether somebody is a live referrer in a program: only then can a new referrer above close a cycle.
-SELECT EXISTS (
-    SELECT 1 FROM referrals
-    WHERE referrals.workspace_id = @workspace_id
-        AND referrals.program_id = @program_id
-        AND referrals.referrer_id = @referrer_id
-        AND referrals.state NOT IN ('expired', 'rejected', 'superseded')
-)::boolean;
+-- name: GetReach :one
+-- Whether somebody is a live referrer in a program: only then can a new referrer above close a cycle. And whether somebody ever was:
+-- only then can a change above touch a sale.
+SELECT
+    EXISTS (
+        SELECT 1 FROM referrals
+        WHERE referrals.workspace_id = @workspace_id
+            AND referrals.program_id = @program_id
+            AND referrals.referrer_id = @participant_id
+            AND referrals.state NOT IN ('expired', 'rejected', 'superseded')
+    )::boolean AS refers,
+    EXISTS (
+        SELECT 1 FROM referrals
+        WHERE referrals.workspace_id = @workspace_id
+            AND referrals.program_id = @program_id
+            AND referrals.referrer_id = @participant_id
+    )::boolean AS referred;
 
 -- name: GetReferrerOf :one
 -- One step up the tree.
@@ -80,7 +88,8 @@ ORDER BY unpaid.referee_id, unpaid.program_id;
 -- Whether anything waits for a date of its own, or a conversion for a rate that is there, to be acted upon: a plain read, which locks
 -- nothing.
 SELECT (
-    EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'pending' AND rewards.available_at <= @now)
+    EXISTS (SELECT 1 FROM resettlements WHERE resettlements.workspace_id = @workspace_id AND resettlements.due_at <= @now)
+    OR EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'pending' AND rewards.available_at <= @now)
     OR EXISTS (
         SELECT 1 FROM rewards
         WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'available' AND rewards.expires_at <= @now

@@ -16,4 +16,10 @@ FROM rewards AS r
 JOIN workspaces AS w ON w.workspace_id = r.workspace_id
 WHERE r.state = 'available' AND r.expires_at IS NOT NULL AND greatest(r.expires_at, r.created_at) < coalesce(w.clock_at, now()) - interval '1 hour'
 GROUP BY r.workspace_id
+UNION ALL
+SELECT format('workspace %s: sales below %s participants should have been settled again, the first at %s', r.workspace_id, count(*), min(r.due_at))
+FROM resettlements AS r
+JOIN workspaces AS w ON w.workspace_id = r.workspace_id
+WHERE r.due_at < coalesce(w.clock_at, now()) - interval '1 hour'
+GROUP BY r.workspace_id
 ORDER BY 1

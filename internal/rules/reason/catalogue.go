@@ -48,6 +48,7 @@ var Catalogue = []Entry{
 	{ReversedManual, "Reversed by hand", "A person or a system of the workspace took the amount back."},
 	{Reinstated, "Reinstated", "What had been reversed is owed again."},
 	{Superseded, "Superseded", "The referee was attributed to somebody else later."},
+	{UplineChanged, "Upline changed", "Somebody else was above the referee when it occurred, as became known later."},
 	{Erased, "Erased", "The person was erased; the books stay."},
 	{DisputeWon, "Dispute won", "A chargeback was undone, and what it took is owed again."},
 	{Counted, "Counted", "The conversion counts for the referral."},

@@ -45,6 +45,7 @@ const (
 	ReversedManual             Code = "REVERSED_MANUAL"
 	Reinstated                 Code = "REINSTATED"
 	Superseded                 Code = "SUPERSEDED"
+	UplineChanged              Code = "UPLINE_CHANGED"
 	Erased                     Code = "ERASED"
 	DisputeWon                 Code = "DISPUTE_WON"
 	Counted                    Code = "COUNTED"

@@ -1,0 +1,3 @@
+DROP INDEX conversions_program_id_idx;
+
+DROP TABLE resettlements;
