@@ -1,7 +1,7 @@
 // Command bench measures the hot paths beside their limits, on a durable throw-away PostgreSQL of its own:
 //
 //	make bench
-//	go run ./internal/bench -run clicks -time 5s -rounds 7
+//	go run ./internal/bench -time 5s -rounds 7 clicks
 //
 // Every way of doing a thing is measured in turn, round after round, so that a busy machine is busy for all of them; what counts are
 // the ratios of the medians. Load generator, server and database share the machine.
@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -36,6 +37,7 @@ var benchmarks = []benchmark{
 	{"clicks", benchClicks},
 	{"signups", benchSignups},
 	{"purchases", benchPurchases},
+	{"tree", benchTree},
 }
 
 // bed is what benchmarks run on.
@@ -52,19 +54,25 @@ func main() {
 		generateLoad(os.Stdin, os.Stdout)
 		return
 	}
-	only := flag.String("run", "", "run only the benchmark of this name")
 	span := flag.Duration("time", 2*time.Second, "time of one measurement")
 	rounds := flag.Int("rounds", 5, "measurements of each way")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [flags] [name of the only benchmark to run]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only, *span, *rounds); err != nil {
+	if err := run(ctx, flag.Arg(0), *span, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, only string, span time.Duration, rounds int) (err error) {
+	if only != "" && !slices.ContainsFunc(benchmarks, func(b benchmark) bool { return b.name == only }) {
+		return fmt.Errorf("there is no benchmark %s", only)
+	}
 	database, err := postgres.Start(ctx, postgres.Options{BinDir: os.Getenv("GRAPEVINE_PG_BIN"), MaxConnections: 300})
 	if err != nil {
 		return err

@@ -86,9 +86,9 @@ export type WorkspacePair = {
 };
 
 /**
- * Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
+ * Stable code of a problem. By status — 400: `malformed_request`, `idempotency_key_missing`; 401: `unauthenticated`; 403: `forbidden`; 404: `not_found`; 405: `method_not_allowed`; 409: `conflict`, `request_in_progress`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`; 412: `precondition_failed`; 413: `payload_too_large`; 414: `uri_too_long`; 415: `unsupported_media_type`; 422: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`; 428: `precondition_required`; 429: `rate_limited`; 431: `headers_too_large`; 500: `internal`; 503: `overloaded`, `outcome_unknown`, `unavailable`.
  */
-export type ProblemCode = 'malformed_request' | 'idempotency_key_missing' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'conflict' | 'request_in_progress' | 'state_not_allowed' | 'code_taken' | 'code_limit' | 'cycle_detected' | 'participant_exists' | 'precondition_failed' | 'payload_too_large' | 'uri_too_long' | 'unsupported_media_type' | 'validation_failed' | 'idempotency_key_reuse' | 'amount_not_allowed' | 'currency_mismatch' | 'occurred_at_out_of_range' | 'unknown_reference' | 'destination_not_allowed' | 'reversal_exceeds_conversion' | 'rules_invalid' | 'precondition_required' | 'rate_limited' | 'headers_too_large' | 'internal' | 'overloaded' | 'outcome_unknown' | 'unavailable';
+export type ProblemCode = 'malformed_request' | 'idempotency_key_missing' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'conflict' | 'request_in_progress' | 'state_not_allowed' | 'code_taken' | 'code_limit' | 'cycle_detected' | 'participant_exists' | 'insufficient_balance' | 'balance_outstanding' | 'precondition_failed' | 'payload_too_large' | 'uri_too_long' | 'unsupported_media_type' | 'validation_failed' | 'idempotency_key_reuse' | 'amount_not_allowed' | 'currency_mismatch' | 'occurred_at_out_of_range' | 'unknown_reference' | 'destination_not_allowed' | 'reversal_exceeds_conversion' | 'rules_invalid' | 'precondition_required' | 'rate_limited' | 'headers_too_large' | 'internal' | 'overloaded' | 'outcome_unknown' | 'unavailable';
 
 /**
  * JSON Pointer (RFC 6901) to the value in the body, or `path:name`, `query:name`, `header:name` for a parameter.
@@ -166,7 +166,7 @@ export type ApiKeyKind = 'secret' | 'publishable';
 /**
  * What a secret key may do. Write includes read of the same resource.
  */
-export type Scope = 'programs:read' | 'programs:write' | 'participants:read' | 'participants:write' | 'codes:read' | 'codes:write' | 'clicks:read' | 'clicks:write' | 'signups:read' | 'signups:write' | 'conversions:read' | 'conversions:write' | 'rates:read' | 'rates:write' | 'referrals:read' | 'referrals:write' | 'decisions:read' | 'decisions:write' | 'rewards:read' | 'rewards:write' | 'ledger:read' | 'ledger:write' | 'events:read' | 'events:write' | 'keys:read' | 'keys:write' | 'clock:write';
+export type Scope = 'programs:read' | 'programs:write' | 'participants:read' | 'participants:write' | 'codes:read' | 'codes:write' | 'clicks:read' | 'clicks:write' | 'signups:read' | 'signups:write' | 'conversions:read' | 'conversions:write' | 'rates:read' | 'rates:write' | 'referrals:read' | 'referrals:write' | 'decisions:read' | 'decisions:write' | 'rewards:read' | 'rewards:write' | 'ledger:read' | 'ledger:write' | 'payouts:read' | 'payouts:write' | 'payouts:approve' | 'events:read' | 'events:write' | 'keys:read' | 'keys:write' | 'privacy:read' | 'privacy:write' | 'clock:write';
 
 /**
  * Scopes of the key. A secret key needs at least one; a publishable key always has exactly `clicks:write`, and the list may be left empty.
@@ -398,7 +398,7 @@ export type RewardTrigger = string;
 export type RewardTriggers = Array<RewardTrigger>;
 
 /**
- * Who gets the reward of a rule: the referrer, the referee, or the ancestor of the referrer that `level` names.
+ * Who gets the reward of a rule: the referrer, the referee, or, for conversions, the ancestor of the referrer that `level` names.
  */
 export type RuleBeneficiary = 'referrer' | 'referee' | 'upline';
 
@@ -848,6 +848,66 @@ export type RulesValidation = {
 };
 
 /**
+ * Rules to try.
+ */
+export type NewSimulation = {
+    rules: NewRules;
+};
+
+/**
+ * Amount in minor units of its currency, with its sign.
+ */
+export type SignedAmount = number;
+
+/**
+ * One kind of reward. Minor units.
+ */
+export type SimulatedTotal = {
+    kind: RewardKind;
+    currency: Currency;
+    old: SignedAmount;
+    new: SignedAmount;
+};
+
+/**
+ * One participant and kind of reward. Minor units.
+ */
+export type SimulatedDifference = {
+    participant_id: Id;
+    kind: RewardKind;
+    currency: Currency;
+    old: SignedAmount;
+    new: SignedAmount;
+    difference: SignedAmount;
+};
+
+/**
+ * What is owed by the rules on record, and what would be owed by those simulated.
+ */
+export type Simulation = {
+    /**
+     * How many referrals were replayed.
+     */
+    referrals: number;
+    /**
+     * What everybody is owed together, one row a kind of reward.
+     */
+    totals: Array<SimulatedTotal>;
+    /**
+     * The participants for whom most changes, the greatest change first.
+     */
+    differences: Array<SimulatedDifference>;
+    /**
+     * For how many participants and kinds something changes, also those that are not listed.
+     */
+    differences_total: number;
+    /**
+     * SHA-256 of the whole result, in hexadecimal digits. The same history and rules give the same.
+     */
+    hash: string;
+};
+
+/**
  * Calendar day in the time zone of the program.
  */
 export type Date = string;
@@ -935,9 +995,9 @@ export type ExternalId = string;
 export type NullableName = string | null;
 
 /**
- * Only an active participant can become a referrer or earn. A banned one has lost what was not paid.
+ * Only an active participant can become a referrer or earn. A banned one has lost what was not paid. Of an erased one ids and books are left.
  */
-export type ParticipantState = 'active' | 'suspended' | 'banned';
+export type ParticipantState = 'active' | 'suspended' | 'banned' | 'erased';
 
 /**
  * Group whose terms are for the participant, or null for none. Reward rules name groups, and go by the group at the time of the fact: a change is for facts from now on. `default` names those who are in no group, and cannot be set.
@@ -970,6 +1030,7 @@ export type Participant = {
     state: ParticipantState;
     customer_since: NullableTimestamp;
     group: ParticipantGroup;
+    tax_data_recorded_at: NullableTimestamp;
     metadata: Metadata;
     version: Version;
     created_at: Timestamp;
@@ -1009,6 +1070,10 @@ export type ParticipantChanges = {
     display_name?: NullableName;
     customer_since?: NullableTimestamp;
     group?: ParticipantGroup;
+    /**
+     * Whether you hold the participant's tax data. Grapevine keeps only when it learnt so.
+     */
+    tax_data_on_file?: boolean;
     metadata?: Metadata;
 };
 
@@ -1023,11 +1088,6 @@ export type Note = string;
 export type ActionReason = {
     reason: Note;
 };
-
-/**
- * Amount in minor units of its currency, with its sign.
- */
-export type SignedAmount = number;
 
 /**
  * What stands for a participant in one currency and kind of reward, for money and credit never mix. `available` is negative after a clawback.
@@ -1064,7 +1124,7 @@ export type NullableId = string | null;
 /**
  * Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
  */
-export type ReasonCode = 'ATTRIBUTED_LAST_TOUCH' | 'ATTRIBUTED_FIRST_TOUCH' | 'ATTRIBUTED_EXPLICIT_CODE' | 'ATTRIBUTED_MANUAL' | 'NO_TOUCH' | 'WINDOW_EXPIRED' | 'CODE_NOT_FOUND' | 'CODE_DISABLED' | 'CODE_EXPIRED' | 'CODE_NOT_STARTED' | 'CODE_EXHAUSTED' | 'PROGRAM_NOT_ACTIVE' | 'REFERRER_INELIGIBLE' | 'ALREADY_ATTRIBUTED' | 'EXISTING_CUSTOMER' | 'SELF_REFERRAL' | 'SELF_REFERRAL_ALIAS' | 'RISK_REJECTED' | 'RISK_HELD' | 'CONSENT_MISSING' | 'BOT_TOUCH_ONLY' | 'BELOW_MINIMUM' | 'NOT_FIRST_PURCHASE' | 'QUALIFICATION_WINDOW_EXPIRED' | 'DURATION_ENDED' | 'CAP_REACHED' | 'CAP_PARTIAL' | 'BUDGET_EXHAUSTED' | 'LEVEL_DEPTH_EXCEEDED' | 'LEVEL_INELIGIBLE_SKIPPED' | 'LEVEL_COMPRESSED' | 'FX_RATE_MISSING' | 'REVERSED_REFUND' | 'REVERSED_CHARGEBACK' | 'REVERSED_CHURN' | 'REINSTATED' | 'SUPERSEDED' | 'UPLINE_CHANGED' | 'ERASED' | 'REVERSED_MANUAL' | 'REVERSED_FRAUD' | 'DISPUTE_WON' | 'COUNTED' | 'OCCURRED_BEFORE_SIGNUP' | 'NO_REFERRAL' | 'NOT_QUALIFIED' | 'DUPLICATE_TOUCH' | 'CLICK_NOT_FOUND' | 'CONVERSION_NOT_FOUND' | 'GRANTED' | 'MANUAL' | 'REVERSAL_EXCEEDS_CONVERSION' | 'CURRENCY_MISMATCH' | 'REFERRAL_REJECTED' | 'CONDITION_NOT_MET' | 'GROUP_NOT_ELIGIBLE' | 'TIER_RERATED' | 'MILESTONE_REACHED' | 'MILESTONE_LOST';
+export type ReasonCode = 'ATTRIBUTED_LAST_TOUCH' | 'ATTRIBUTED_FIRST_TOUCH' | 'ATTRIBUTED_EXPLICIT_CODE' | 'ATTRIBUTED_MANUAL' | 'NO_TOUCH' | 'WINDOW_EXPIRED' | 'CODE_NOT_FOUND' | 'CODE_DISABLED' | 'CODE_EXPIRED' | 'CODE_NOT_STARTED' | 'CODE_EXHAUSTED' | 'PROGRAM_NOT_ACTIVE' | 'REFERRER_INELIGIBLE' | 'ALREADY_ATTRIBUTED' | 'EXISTING_CUSTOMER' | 'SELF_REFERRAL' | 'SELF_REFERRAL_ALIAS' | 'RISK_REJECTED' | 'RISK_HELD' | 'CONSENT_MISSING' | 'BOT_TOUCH_ONLY' | 'BELOW_MINIMUM' | 'NOT_FIRST_PURCHASE' | 'QUALIFICATION_WINDOW_EXPIRED' | 'DURATION_ENDED' | 'CAP_REACHED' | 'CAP_PARTIAL' | 'BUDGET_EXHAUSTED' | 'LEVEL_DEPTH_EXCEEDED' | 'LEVEL_INELIGIBLE_SKIPPED' | 'LEVEL_COMPRESSED' | 'FX_RATE_MISSING' | 'REVERSED_REFUND' | 'REVERSED_CHARGEBACK' | 'REVERSED_CHURN' | 'REINSTATED' | 'SUPERSEDED' | 'UPLINE_CHANGED' | 'ERASED' | 'REVERSED_MANUAL' | 'REVERSED_FRAUD' | 'DISPUTE_WON' | 'COUNTED' | 'OCCURRED_BEFORE_SIGNUP' | 'NO_REFERRAL' | 'NOT_QUALIFIED' | 'DUPLICATE_TOUCH' | 'CLICK_NOT_FOUND' | 'CONVERSION_NOT_FOUND' | 'GRANTED' | 'MANUAL' | 'REVERSAL_EXCEEDS_CONVERSION' | 'CURRENCY_MISMATCH' | 'REFERRAL_REJECTED' | 'CONDITION_NOT_MET' | 'GROUP_NOT_ELIGIBLE' | 'TIER_RERATED' | 'MILESTONE_REACHED' | 'MILESTONE_LOST' | 'REWARD_EXPIRED' | 'REDEEMED' | 'REDEMPTION_VOIDED' | 'PAID_OUT';
 
 /**
  * One side of a transfer, as the participant sees it.
@@ -1087,6 +1147,33 @@ export type Statement = {
     data: Array<StatementEntry>;
     next_cursor: NextCursor;
     has_more: HasMore;
+};
+
+/**
+ * A calendar year.
+ */
+export type Year = number;
+
+/**
+ * What was paid in one currency. What came back does not count.
+ */
+export type PayoutTotal = {
+    currency: Currency;
+    paid: SignedAmount;
+    payouts: Count;
+};
+
+/**
+ * What was paid to a participant in a calendar year in UTC.
+ */
+export type PayoutTotals = {
+    participant_id: Id;
+    year: Year;
+    tax_data_recorded_at: NullableTimestamp;
+    /**
+     * One row per currency, by currency.
+     */
+    data: Array<PayoutTotal>;
 };
 
 /**
@@ -1336,7 +1423,7 @@ export type CodeDisabling = {
 /**
  * What an event or an explanation is about.
  */
-export type SubjectType = 'workspace' | 'api_key' | 'program' | 'program_version' | 'participant' | 'code' | 'click' | 'signup' | 'decision' | 'referral' | 'conversion' | 'reversal' | 'exchange_rate' | 'reward' | 'churn' | 'reactivation';
+export type SubjectType = 'workspace' | 'api_key' | 'program' | 'program_version' | 'participant' | 'code' | 'click' | 'signup' | 'decision' | 'referral' | 'conversion' | 'reversal' | 'exchange_rate' | 'reward' | 'credit_redemption' | 'payout_policy' | 'payout_run' | 'payout' | 'churn' | 'reactivation';
 
 /**
  * What a candidate rests on.
@@ -1632,6 +1719,25 @@ export type Amount = number;
 export type AmountOrZero = number;
 
 /**
+ * `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+ */
+export type BaseAmount = number | null;
+
+/**
+ * How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+ */
+export type DecimalRate = string;
+
+/**
+ * The rate by which the amounts were converted: the first that was known, kept for every reversal. Absent when the currencies are the same, and while there is none.
+ */
+export type AppliedRate = {
+    rate: DecimalRate;
+    source: SourceName;
+    effective_at: Timestamp;
+};
+
+/**
  * A counted action of a referee.
  */
 export type Conversion = {
@@ -1647,6 +1753,10 @@ export type Conversion = {
     currency: Currency;
     reversed_amount: AmountOrZero;
     net_amount: AmountOrZero;
+    base_currency: Currency;
+    base_amount: BaseAmount;
+    base_net_amount: BaseAmount;
+    exchange_rate?: AppliedRate;
     state: ConversionState;
     reason: ReasonCode;
     occurred_at: Timestamp;
@@ -1699,12 +1809,12 @@ export type RewardTier = number;
 export type CappedAmount = number;
 
 /**
- * Where a reward stands. A paid reward keeps its state while `reversed` grows.
+ * Where a reward stands. A paid, redeemed or expired reward keeps its state while `reversed` grows; a paid one is reserved again only when the payment came back.
  */
 export type RewardState = 'pending' | 'held' | 'available' | 'reserved' | 'paid' | 'redeemed' | 'expired' | 'cancelled' | 'pending_fx';
 
 /**
- * What is owed to one beneficiary for one cause.
+ * What is owed to one beneficiary for one cause. What is left of it at `expires_at`, if that is not null, can no longer be redeemed.
  */
 export type Reward = {
     id: Id;
@@ -1723,9 +1833,14 @@ export type Reward = {
     capped: CappedAmount;
     reversed: AmountOrZero;
     net: AmountOrZero;
+    /**
+     * What was redeemed of it. When that is more than `net`, the difference is owed back.
+     */
+    redeemed: number;
     state: RewardState;
     reason: ReasonCode;
     available_at: Timestamp;
+    expires_at: NullableTimestamp;
     version: Version;
     created_at: Timestamp;
 };
@@ -1742,6 +1857,38 @@ export type ConversionResult = {
     conversion: Conversion;
     rewards: RewardList;
     reason: ReasonCode;
+};
+
+/**
+ * A reward that would be granted.
+ */
+export type PreviewedReward = {
+    participant_id: Id;
+    rule_key: RuleKey;
+    beneficiary: Beneficiary;
+    level: RewardLevel;
+    tier: RewardTier;
+    kind: RewardKind;
+    currency: Currency;
+    granted: AmountOrZero;
+    capped: CappedAmount;
+    reversed: AmountOrZero;
+    state: RewardState;
+    reason: ReasonCode;
+    available_at: Timestamp;
+};
+
+/**
+ * What would become of a conversion.
+ */
+export type ConversionPreview = {
+    state: ConversionState;
+    reason: ReasonCode;
+    referral_id: NullableId;
+    /**
+     * What everybody would get for it.
+     */
+    rewards: Array<PreviewedReward>;
 };
 
 /**
@@ -1882,11 +2029,6 @@ export type ChurnResult = {
     reason: ReasonCode;
     rewards: RewardList;
 };
-
-/**
- * How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
- */
-export type DecimalRate = string;
 
 /**
  * What a unit of one currency is worth in another, from a moment until the next rate of the pair.
@@ -2059,6 +2201,10 @@ export type NewReward = {
     kind: RewardKind;
     reason: Note;
     external_id: ExternalId;
+    /**
+     * When what is left of it expires, in the future. Not for money.
+     */
+    expires_at?: string;
 };
 
 /**
@@ -2139,9 +2285,407 @@ export type TrialBalance = {
 };
 
 /**
+ * What is owed in one currency and kind of reward.
+ */
+export type LiabilityRow = {
+    currency: Currency;
+    reward_kind: RewardKind;
+    pending: SignedAmount;
+    available: SignedAmount;
+    /**
+     * Sum of the available balances below zero, which later rewards make up for.
+     */
+    carried_forward: number;
+    reserved: SignedAmount;
+};
+
+/**
+ * What is owed to participants, one row per currency and kind of reward, in that order.
+ */
+export type Liability = {
+    data: Array<LiabilityRow>;
+};
+
+/**
+ * Kind of reward that can be redeemed. Money is paid out instead.
+ */
+export type RedeemableKind = 'credit' | 'points' | 'coupon' | 'custom';
+
+/**
+ * Free text of the person or system that acts, or null when there is none.
+ */
+export type NullableNote = string | null;
+
+/**
+ * Whether the redemption stands or was voided.
+ */
+export type CreditRedemptionState = 'redeemed' | 'voided';
+
+/**
+ * What a redemption took of one reward.
+ */
+export type CreditRedemptionItem = {
+    reward_id: Id;
+    amount: Amount;
+};
+
+/**
+ * An amount that a participant spent.
+ */
+export type CreditRedemption = {
+    id: Id;
+    participant_id: Id;
+    reward_kind: RedeemableKind;
+    currency: Currency;
+    amount: Amount;
+    external_id: ExternalId;
+    note: NullableNote;
+    state: CreditRedemptionState;
+    /**
+     * What it took of each reward. The items add up to the amount.
+     */
+    items: Array<CreditRedemptionItem>;
+    created_at: Timestamp;
+    voided_at: NullableTimestamp;
+    void_reason: NullableNote;
+    /**
+     * How much of what the void gave back went to rewards that had expired, and is gone.
+     */
+    lapsed: number;
+};
+
+/**
+ * One page of redemptions, newest first.
+ */
+export type CreditRedemptionPage = {
+    data: Array<CreditRedemption>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * An amount to redeem. The same `external_id` is the same redemption.
+ */
+export type NewCreditRedemption = {
+    participant_external_id: ExternalId;
+    reward_kind: RedeemableKind;
+    currency: Currency;
+    amount: Amount;
+    external_id: ExternalId;
+    note?: Note;
+};
+
+/**
+ * Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+ */
+export type PayoutApproval = 'automatic' | 'manual' | 'over_amount';
+
+/**
+ * Amount in minor units of its currency, or null when there is none.
+ */
+export type NullableAmount = number | null;
+
+/**
+ * How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
+ */
+export type PayoutProvider = 'manual' | 'webhook';
+
+/**
+ * Absolute https URL of a public host, or null when there is none.
+ */
+export type NullableHttpUrl = string | null;
+
+/**
+ * Whether the key that made a run may not approve its payouts. It cannot be combined with automatic approval.
+ */
+export type FourEyes = boolean;
+
+/**
+ * How the workspace pays in one currency.
+ */
+export type PayoutPolicy = {
+    id: Id;
+    currency: Currency;
+    minimum_amount: AmountOrZero;
+    approval: PayoutApproval;
+    approval_amount: NullableAmount;
+    provider: PayoutProvider;
+    webhook_url: NullableHttpUrl;
+    tax_threshold: NullableAmount;
+    four_eyes: FourEyes;
+    version: Version;
+    created_at: Timestamp;
+};
+
+/**
+ * One page of policies, by currency.
+ */
+export type PayoutPolicyPage = {
+    data: Array<PayoutPolicy>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * A policy, whole.
+ */
+export type NewPayoutPolicy = {
+    minimum_amount: AmountOrZero;
+    approval?: PayoutApproval;
+    approval_amount?: NullableAmount;
+    provider?: PayoutProvider;
+    webhook_url?: NullableHttpUrl;
+    /**
+     * Whether to make a new secret. The old one is used no more.
+     */
+    rotate_webhook_secret?: boolean;
+    tax_threshold?: NullableAmount;
+    four_eyes?: FourEyes;
+};
+
+/**
+ * Key of the signature, in the form of Standard Webhooks. Shown in the answer that made it, null in every other.
+ */
+export type WebhookSecret = string | null;
+
+/**
+ * A policy as it is now, and the secret of its webhook if this answer made it.
+ */
+export type SavedPayoutPolicy = {
+    policy: PayoutPolicy;
+    webhook_secret: WebhookSecret;
+};
+
+/**
+ * A run is ready when all its payouts are made.
+ */
+export type PayoutRunState = 'preparing' | 'ready';
+
+/**
+ * Words of who acted, or null when there are none.
+ */
+export type ActorNote = string | null;
+
+/**
+ * Where a payout stands.
+ */
+export type PayoutState = 'draft' | 'approved' | 'submitted' | 'paid' | 'failed' | 'returned' | 'cancelled';
+
+/**
+ * The payouts of a run in one state.
+ */
+export type PayoutStateTotal = {
+    state: PayoutState;
+    count: Count;
+    amount: SignedAmount;
+};
+
+/**
+ * A batch of payouts in one currency.
+ */
+export type PayoutRun = {
+    id: Id;
+    currency: Currency;
+    state: PayoutRunState;
+    note: ActorNote;
+    /**
+     * The API key that made it.
+     */
+    created_by: string;
+    /**
+     * Its payouts, by state.
+     */
+    payouts: Array<PayoutStateTotal>;
+    skipped: Count;
+    created_at: Timestamp;
+};
+
+/**
+ * One page of runs, newest first.
+ */
+export type PayoutRunPage = {
+    data: Array<PayoutRun>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * A run to make or to try.
+ */
+export type NewPayoutRun = {
+    currency: Currency;
+    /**
+     * Whether to answer what would happen, and do nothing.
+     */
+    dry_run?: boolean;
+    note?: Note;
+};
+
+/**
+ * What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+ */
+export type PayoutOffset = number;
+
+/**
+ * One payout of a run.
+ */
+export type PlannedPayout = {
+    participant_id: Id;
+    amount: Amount;
+    offset: PayoutOffset;
+    rewards: Count;
+    state: PayoutState;
+};
+
+/**
+ * Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
+ */
+export type PayoutSkipReason = 'below_minimum' | 'carry_forward' | 'participant_suspended' | 'participant_banned' | 'tax_data_missing';
+
+/**
+ * A participant that a run does not pay.
+ */
+export type PayoutSkip = {
+    participant_id: Id;
+    reason: PayoutSkipReason;
+    balance: SignedAmount;
+};
+
+/**
+ * What a run did, or would do. The lists name the first thousand participants, by id; the totals count them too, and when `complete` is false there are more.
+ */
+export type PayoutRunOutcome = {
+    /**
+     * Whether nothing was written. Then there is no run.
+     */
+    dry_run: boolean;
+    run?: PayoutRun;
+    currency: Currency;
+    /**
+     * Whether lists and totals are whole.
+     */
+    complete: boolean;
+    count: Count;
+    amount: SignedAmount;
+    skipped_count: Count;
+    /**
+     * Whom it pays, by participant.
+     */
+    payouts: Array<PlannedPayout>;
+    /**
+     * Whom it passes by, by participant.
+     */
+    skipped: Array<PayoutSkip>;
+};
+
+/**
+ * One page of those passed by, by participant.
+ */
+export type PayoutSkipPage = {
+    data: Array<PayoutSkip>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * Comma-separated values, RFC 4180.
+ */
+export type CsvText = string;
+
+/**
+ * Key of the latest attempt that was submitted, or null before the first.
+ */
+export type NullableProviderKey = string | null;
+
+/**
+ * What the provider calls the payment, or null when it is not known.
+ */
+export type NullableProviderReference = string | null;
+
+/**
+ * The payment of one participant in a run.
+ */
+export type Payout = {
+    id: Id;
+    /**
+     * The run that made it.
+     */
+    run_id: string;
+    participant_id: Id;
+    currency: Currency;
+    amount: Amount;
+    offset: PayoutOffset;
+    state: PayoutState;
+    provider: PayoutProvider;
+    /**
+     * Which try it is.
+     */
+    attempt: number;
+    provider_key: NullableProviderKey;
+    provider_reference: NullableProviderReference;
+    note: ActorNote;
+    paid_at: NullableTimestamp;
+    version: Version;
+    created_at: Timestamp;
+};
+
+/**
+ * One page of payouts, newest first.
+ */
+export type PayoutPage = {
+    data: Array<Payout>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * One reward in a payout. The amounts of all items add up to the payout.
+ */
+export type PayoutItem = {
+    reward_id: Id;
+    amount: AmountOrZero;
+    offset: PayoutOffset;
+};
+
+/**
+ * One page of items, by reward.
+ */
+export type PayoutItemPage = {
+    data: Array<PayoutItem>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * What the provider calls the payment.
+ */
+export type ProviderReference = string;
+
+/**
+ * Names one attempt of one payout. The provider takes it as idempotency key, so that nothing is paid twice.
+ */
+export type ProviderKey = string;
+
+/**
+ * The provider has paid.
+ */
+export type PaymentReport = {
+    provider_reference: ProviderReference;
+    provider_key?: ProviderKey;
+};
+
+/**
+ * Why a payment failed or came back.
+ */
+export type FailureReport = {
+    reason: Note;
+    provider_key?: ProviderKey;
+};
+
+/**
  * What happened to the subject.
  */
-export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
+export type EventType = 'workspace.created' | 'api_key.created' | 'api_key.revoked' | 'program.created' | 'program.updated' | 'program.activated' | 'program.paused' | 'program.resumed' | 'program.ended' | 'program.archived' | 'program_version.published' | 'participant.created' | 'participant.updated' | 'participant.suspended' | 'participant.reinstated' | 'participant.banned' | 'participant.erased' | 'code.created' | 'code.updated' | 'code.disabled' | 'code.enabled' | 'code.retired' | 'click.recorded' | 'signup.recorded' | 'decision.recorded' | 'referral.attributed' | 'referral.qualified' | 'referral.unqualified' | 'referral.expired' | 'referral.rejected' | 'referral.superseded' | 'referral.churned' | 'referral.reactivated' | 'referral.reopened' | 'conversion.recorded' | 'conversion.matched' | 'conversion.disqualified' | 'conversion.reversed' | 'conversion.restored' | 'conversion.priced' | 'reversal.recorded' | 'exchange_rate.recorded' | 'reward.waiting' | 'reward.granted' | 'reward.available' | 'reward.reversed' | 'reward.rerated' | 'reward.cancelled' | 'reward.reinstated' | 'reward.held' | 'reward.released' | 'reward.redeemed' | 'reward.unredeemed' | 'reward.expired' | 'credit_redemption.recorded' | 'credit_redemption.voided' | 'reward.reserved' | 'reward.unreserved' | 'reward.paid' | 'payout_policy.set' | 'payout_run.created' | 'payout_run.ready' | 'payout.created' | 'payout.approved' | 'payout.submitted' | 'payout.paid' | 'payout.failed' | 'payout.returned' | 'payout.retried' | 'payout.cancelled' | 'churn.recorded' | 'reactivation.recorded' | 'clock.moved';
 
 /**
  * Number in the chain of the workspace's log, without gaps, or null for the moment until the event is chained. An event that was committed later has the greater number, whatever its id.
@@ -2259,6 +2803,57 @@ export type UnmatchedFactPage = {
 };
 
 /**
+ * Identity is gone when the request is answered. It is completed once the answers are erased too that are kept for repeated requests.
+ */
+export type ErasureState = 'running' | 'completed';
+
+/**
+ * What becomes of what the participant is owed. With `pay_out` it stays for the next payout run, with `forfeit` it is cancelled with the reason `ERASED`; what a payout under way has reserved is paid in both cases.
+ */
+export type Disposition = 'pay_out' | 'forfeit';
+
+/**
+ * The erasure of a person.
+ */
+export type ErasureRequest = {
+    id: Id;
+    participant_id: Id;
+    disposition?: Disposition;
+    /**
+     * Whether the person is refused when somebody refers it again.
+     */
+    block_reuse: boolean;
+    state: ErasureState;
+    created_at: Timestamp;
+    completed_at: NullableTimestamp;
+};
+
+/**
+ * One page of erasure requests, newest first.
+ */
+export type ErasureRequestPage = {
+    data: Array<ErasureRequest>;
+    next_cursor: NextCursor;
+    has_more: HasMore;
+};
+
+/**
+ * A person to erase.
+ */
+export type NewErasureRequest = {
+    participant_external_id: ExternalId;
+    disposition?: Disposition;
+    /**
+     * Keep keyed hashes of external id and e-mail address, by which the person is refused with `ERASED` when somebody refers it again. Otherwise nothing is kept, and it can be referred again.
+     */
+    block_reuse?: boolean;
+    /**
+     * Your reference of the request, kept as a keyed hash. The same reference is the same request.
+     */
+    external_id?: string;
+};
+
+/**
  * One reason code and what it means.
  */
 export type ReasonCodeEntry = {
@@ -2373,6 +2968,11 @@ export type RequiredExternalIdQuery = ExternalId;
  * The participant.
  */
 export type ParticipantIdPath = Id;
+
+/**
+ * The calendar year, in UTC.
+ */
+export type YearQuery = Year;
 
 /**
  * The program to look at.
@@ -2560,6 +3160,36 @@ export type AccountKindQuery = AccountKind;
 export type RewardIdQuery = Id;
 
 /**
+ * The redemption.
+ */
+export type RedemptionIdPath = Id;
+
+/**
+ * The currency.
+ */
+export type CurrencyPath = Currency;
+
+/**
+ * The payout run.
+ */
+export type PayoutRunIdPath = Id;
+
+/**
+ * Only those of this run.
+ */
+export type PayoutRunIdQuery = Id;
+
+/**
+ * Only those in this state.
+ */
+export type PayoutStateQuery = PayoutState;
+
+/**
+ * The payout.
+ */
+export type PayoutIdPath = Id;
+
+/**
  * Only those of this type.
  */
 export type EventTypeQuery = EventType;
@@ -2583,6 +3213,16 @@ export type EventIdPath = Id;
  * Only those in this state.
  */
 export type UnmatchedFactStateQuery = UnmatchedFactState;
+
+/**
+ * Only those in this state.
+ */
+export type ErasureStateQuery = ErasureState;
+
+/**
+ * The erasure request.
+ */
+export type ErasureRequestIdPath = Id;
 
 export type CreateWorkspaceData = {
     body: NewWorkspace;
@@ -2611,7 +3251,7 @@ export type CreateWorkspaceErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -2723,7 +3363,7 @@ export type MoveTestClockErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -2848,7 +3488,7 @@ export type CreateApiKeyErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -2982,7 +3622,7 @@ export type RevokeApiKeyErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3107,7 +3747,7 @@ export type CreateProgramErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3241,7 +3881,7 @@ export type UpdateProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3325,7 +3965,7 @@ export type ActivateProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3397,7 +4037,7 @@ export type PauseProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3469,7 +4109,7 @@ export type EndProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3541,7 +4181,7 @@ export type ArchiveProgramErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3680,7 +4320,7 @@ export type PublishProgramVersionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3756,7 +4396,7 @@ export type ValidateRulesErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -3857,6 +4497,82 @@ export type GetProgramVersionResponses = {
 };
 
 export type GetProgramVersionResponse = GetProgramVersionResponses[keyof GetProgramVersionResponses];
+
+export type SimulateRulesData = {
+    body: NewSimulation;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The program.
+         */
+        program_id: Id;
+    };
+    query?: never;
+    url: '/v1/programs/{program_id}/simulations';
+};
+
+export type SimulateRulesErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type SimulateRulesError = SimulateRulesErrors[keyof SimulateRulesErrors];
+
+export type SimulateRulesResponses = {
+    /**
+     * What would change.
+     */
+    200: Simulation;
+};
+
+export type SimulateRulesResponse = SimulateRulesResponses[keyof SimulateRulesResponses];
 
 export type GetProgramStatisticsData = {
     body?: never;
@@ -4076,7 +4792,7 @@ export type CreateParticipantErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4142,7 +4858,7 @@ export type UpsertParticipantErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4280,7 +4996,7 @@ export type UpdateParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4364,7 +5080,7 @@ export type SuspendParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4440,7 +5156,7 @@ export type ReinstateParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4516,7 +5232,7 @@ export type BanParticipantErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -4680,6 +5396,69 @@ export type ListStatementEntriesResponses = {
 };
 
 export type ListStatementEntriesResponse = ListStatementEntriesResponses[keyof ListStatementEntriesResponses];
+
+export type GetPayoutTotalsData = {
+    body?: never;
+    path: {
+        /**
+         * The participant.
+         */
+        participant_id: Id;
+    };
+    query: {
+        /**
+         * The calendar year, in UTC.
+         */
+        year: Year;
+    };
+    url: '/v1/participants/{participant_id}/payout-totals';
+};
+
+export type GetPayoutTotalsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetPayoutTotalsError = GetPayoutTotalsErrors[keyof GetPayoutTotalsErrors];
+
+export type GetPayoutTotalsResponses = {
+    /**
+     * The totals.
+     */
+    200: PayoutTotals;
+};
+
+export type GetPayoutTotalsResponse = GetPayoutTotalsResponses[keyof GetPayoutTotalsResponses];
 
 export type GetParticipantStatisticsData = {
     body?: never;
@@ -5050,7 +5829,7 @@ export type CreateCodeErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5117,7 +5896,7 @@ export type CreateCodesErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5184,7 +5963,7 @@ export type LookupCodeErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5318,7 +6097,7 @@ export type UpdateCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5402,7 +6181,7 @@ export type DisableCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5478,7 +6257,7 @@ export type EnableCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5550,7 +6329,7 @@ export type RetireCodeErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5873,7 +6652,7 @@ export type RecordClickErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -5944,7 +6723,7 @@ export type RecordClicksErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6135,7 +6914,7 @@ export type CreateSignupErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6206,7 +6985,7 @@ export type PreviewSignupErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6405,7 +7184,7 @@ export type RecordConversionErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6452,6 +7231,73 @@ export type RecordConversionResponses = {
 };
 
 export type RecordConversionResponse = RecordConversionResponses[keyof RecordConversionResponses];
+
+export type PreviewConversionData = {
+    body: NewConversion;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/conversions/preview';
+};
+
+export type PreviewConversionErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type PreviewConversionError = PreviewConversionErrors[keyof PreviewConversionErrors];
+
+export type PreviewConversionResponses = {
+    /**
+     * What would become of it.
+     */
+    200: ConversionPreview;
+};
+
+export type PreviewConversionResponse = PreviewConversionResponses[keyof PreviewConversionResponses];
 
 export type GetConversionData = {
     body?: never;
@@ -6547,7 +7393,7 @@ export type ReverseConversionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6680,7 +7526,7 @@ export type RecordReversalErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6822,7 +7668,7 @@ export type RestoreReversalErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6889,7 +7735,7 @@ export type RecordChurnErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -6964,7 +7810,7 @@ export type RecordReactivationErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7105,7 +7951,7 @@ export type RecordExchangeRateErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7250,7 +8096,7 @@ export type CreateReferralErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7388,7 +8234,7 @@ export type RejectReferralErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7464,7 +8310,7 @@ export type ReattributeReferralErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7730,7 +8576,7 @@ export type ReplayDecisionErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -7867,7 +8713,7 @@ export type CreateManualRewardErrors = {
      */
     403: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8005,7 +8851,7 @@ export type CancelRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8081,7 +8927,7 @@ export type HoldRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8157,7 +9003,7 @@ export type ReleaseRewardErrors = {
      */
     404: Problem;
     /**
-     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, or `request_in_progress`.
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
      */
     409: Problem;
     /**
@@ -8436,6 +9282,1607 @@ export type GetTrialBalanceResponses = {
 
 export type GetTrialBalanceResponse = GetTrialBalanceResponses[keyof GetTrialBalanceResponses];
 
+export type GetLiabilityData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/ledger/liability';
+};
+
+export type GetLiabilityErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetLiabilityError = GetLiabilityErrors[keyof GetLiabilityErrors];
+
+export type GetLiabilityResponses = {
+    /**
+     * What is owed.
+     */
+    200: Liability;
+};
+
+export type GetLiabilityResponse = GetLiabilityResponses[keyof GetLiabilityResponses];
+
+export type ListCreditRedemptionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this participant.
+         */
+        participant_id?: Id;
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/credit-redemptions';
+};
+
+export type ListCreditRedemptionsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListCreditRedemptionsError = ListCreditRedemptionsErrors[keyof ListCreditRedemptionsErrors];
+
+export type ListCreditRedemptionsResponses = {
+    /**
+     * A page of redemptions.
+     */
+    200: CreditRedemptionPage;
+};
+
+export type ListCreditRedemptionsResponse = ListCreditRedemptionsResponses[keyof ListCreditRedemptionsResponses];
+
+export type CreateCreditRedemptionData = {
+    body: NewCreditRedemption;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/credit-redemptions';
+};
+
+export type CreateCreditRedemptionErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type CreateCreditRedemptionError = CreateCreditRedemptionErrors[keyof CreateCreditRedemptionErrors];
+
+export type CreateCreditRedemptionResponses = {
+    /**
+     * Known already. The first one is answered.
+     */
+    200: CreditRedemption;
+    /**
+     * Redeemed.
+     */
+    201: CreditRedemption;
+};
+
+export type CreateCreditRedemptionResponse = CreateCreditRedemptionResponses[keyof CreateCreditRedemptionResponses];
+
+export type GetCreditRedemptionData = {
+    body?: never;
+    path: {
+        /**
+         * The redemption.
+         */
+        redemption_id: Id;
+    };
+    query?: never;
+    url: '/v1/credit-redemptions/{redemption_id}';
+};
+
+export type GetCreditRedemptionErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetCreditRedemptionError = GetCreditRedemptionErrors[keyof GetCreditRedemptionErrors];
+
+export type GetCreditRedemptionResponses = {
+    /**
+     * The redemption.
+     */
+    200: CreditRedemption;
+};
+
+export type GetCreditRedemptionResponse = GetCreditRedemptionResponses[keyof GetCreditRedemptionResponses];
+
+export type VoidCreditRedemptionData = {
+    body: ActionReason;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The redemption.
+         */
+        redemption_id: Id;
+    };
+    query?: never;
+    url: '/v1/credit-redemptions/{redemption_id}/void';
+};
+
+export type VoidCreditRedemptionErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type VoidCreditRedemptionError = VoidCreditRedemptionErrors[keyof VoidCreditRedemptionErrors];
+
+export type VoidCreditRedemptionResponses = {
+    /**
+     * Voided.
+     */
+    200: CreditRedemption;
+};
+
+export type VoidCreditRedemptionResponse = VoidCreditRedemptionResponses[keyof VoidCreditRedemptionResponses];
+
+export type ListPayoutPoliciesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payout-policies';
+};
+
+export type ListPayoutPoliciesErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutPoliciesError = ListPayoutPoliciesErrors[keyof ListPayoutPoliciesErrors];
+
+export type ListPayoutPoliciesResponses = {
+    /**
+     * A page of policies.
+     */
+    200: PayoutPolicyPage;
+};
+
+export type ListPayoutPoliciesResponse = ListPayoutPoliciesResponses[keyof ListPayoutPoliciesResponses];
+
+export type GetPayoutPolicyData = {
+    body?: never;
+    path: {
+        /**
+         * The currency.
+         */
+        currency: Currency;
+    };
+    query?: never;
+    url: '/v1/payout-policies/{currency}';
+};
+
+export type GetPayoutPolicyErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetPayoutPolicyError = GetPayoutPolicyErrors[keyof GetPayoutPolicyErrors];
+
+export type GetPayoutPolicyResponses = {
+    /**
+     * The policy.
+     */
+    200: PayoutPolicy;
+};
+
+export type GetPayoutPolicyResponse = GetPayoutPolicyResponses[keyof GetPayoutPolicyResponses];
+
+export type SetPayoutPolicyData = {
+    body: NewPayoutPolicy;
+    path: {
+        /**
+         * The currency.
+         */
+        currency: Currency;
+    };
+    query?: never;
+    url: '/v1/payout-policies/{currency}';
+};
+
+export type SetPayoutPolicyErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type SetPayoutPolicyError = SetPayoutPolicyErrors[keyof SetPayoutPolicyErrors];
+
+export type SetPayoutPolicyResponses = {
+    /**
+     * Replaced.
+     */
+    200: SavedPayoutPolicy;
+    /**
+     * Created.
+     */
+    201: SavedPayoutPolicy;
+};
+
+export type SetPayoutPolicyResponse = SetPayoutPolicyResponses[keyof SetPayoutPolicyResponses];
+
+export type ListPayoutRunsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payout-runs';
+};
+
+export type ListPayoutRunsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutRunsError = ListPayoutRunsErrors[keyof ListPayoutRunsErrors];
+
+export type ListPayoutRunsResponses = {
+    /**
+     * A page of runs.
+     */
+    200: PayoutRunPage;
+};
+
+export type ListPayoutRunsResponse = ListPayoutRunsResponses[keyof ListPayoutRunsResponses];
+
+export type CreatePayoutRunData = {
+    body: NewPayoutRun;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/payout-runs';
+};
+
+export type CreatePayoutRunErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type CreatePayoutRunError = CreatePayoutRunErrors[keyof CreatePayoutRunErrors];
+
+export type CreatePayoutRunResponses = {
+    /**
+     * The outcome of a dry run.
+     */
+    200: PayoutRunOutcome;
+    /**
+     * The run was made.
+     */
+    201: PayoutRunOutcome;
+};
+
+export type CreatePayoutRunResponse = CreatePayoutRunResponses[keyof CreatePayoutRunResponses];
+
+export type GetPayoutRunData = {
+    body?: never;
+    path: {
+        /**
+         * The payout run.
+         */
+        payout_run_id: Id;
+    };
+    query?: never;
+    url: '/v1/payout-runs/{payout_run_id}';
+};
+
+export type GetPayoutRunErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetPayoutRunError = GetPayoutRunErrors[keyof GetPayoutRunErrors];
+
+export type GetPayoutRunResponses = {
+    /**
+     * The run.
+     */
+    200: PayoutRun;
+};
+
+export type GetPayoutRunResponse = GetPayoutRunResponses[keyof GetPayoutRunResponses];
+
+export type ApprovePayoutRunData = {
+    body?: never;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout run.
+         */
+        payout_run_id: Id;
+    };
+    query?: never;
+    url: '/v1/payout-runs/{payout_run_id}/approve';
+};
+
+export type ApprovePayoutRunErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ApprovePayoutRunError = ApprovePayoutRunErrors[keyof ApprovePayoutRunErrors];
+
+export type ApprovePayoutRunResponses = {
+    /**
+     * The run as it is now.
+     */
+    200: PayoutRun;
+};
+
+export type ApprovePayoutRunResponse = ApprovePayoutRunResponses[keyof ApprovePayoutRunResponses];
+
+export type ListPayoutSkipsData = {
+    body?: never;
+    path: {
+        /**
+         * The payout run.
+         */
+        payout_run_id: Id;
+    };
+    query?: {
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payout-runs/{payout_run_id}/skips';
+};
+
+export type ListPayoutSkipsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutSkipsError = ListPayoutSkipsErrors[keyof ListPayoutSkipsErrors];
+
+export type ListPayoutSkipsResponses = {
+    /**
+     * A page.
+     */
+    200: PayoutSkipPage;
+};
+
+export type ListPayoutSkipsResponse = ListPayoutSkipsResponses[keyof ListPayoutSkipsResponses];
+
+export type ExportPayoutRunData = {
+    body?: never;
+    path: {
+        /**
+         * The payout run.
+         */
+        payout_run_id: Id;
+    };
+    query?: never;
+    url: '/v1/payout-runs/{payout_run_id}/export';
+};
+
+export type ExportPayoutRunErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ExportPayoutRunError = ExportPayoutRunErrors[keyof ExportPayoutRunErrors];
+
+export type ExportPayoutRunResponses = {
+    /**
+     * One line a payout, after a line of names.
+     */
+    200: CsvText;
+};
+
+export type ExportPayoutRunResponse = ExportPayoutRunResponses[keyof ExportPayoutRunResponses];
+
+export type ListPayoutsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this run.
+         */
+        run_id?: Id;
+        /**
+         * Only those of this participant.
+         */
+        participant_id?: Id;
+        /**
+         * Only those in this state.
+         */
+        state?: PayoutState;
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payouts';
+};
+
+export type ListPayoutsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutsError = ListPayoutsErrors[keyof ListPayoutsErrors];
+
+export type ListPayoutsResponses = {
+    /**
+     * A page of payouts.
+     */
+    200: PayoutPage;
+};
+
+export type ListPayoutsResponse = ListPayoutsResponses[keyof ListPayoutsResponses];
+
+export type GetPayoutData = {
+    body?: never;
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}';
+};
+
+export type GetPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetPayoutError = GetPayoutErrors[keyof GetPayoutErrors];
+
+export type GetPayoutResponses = {
+    /**
+     * The payout.
+     */
+    200: Payout;
+};
+
+export type GetPayoutResponse = GetPayoutResponses[keyof GetPayoutResponses];
+
+export type ListPayoutItemsData = {
+    body?: never;
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: {
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/payouts/{payout_id}/items';
+};
+
+export type ListPayoutItemsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListPayoutItemsError = ListPayoutItemsErrors[keyof ListPayoutItemsErrors];
+
+export type ListPayoutItemsResponses = {
+    /**
+     * A page of items.
+     */
+    200: PayoutItemPage;
+};
+
+export type ListPayoutItemsResponse = ListPayoutItemsResponses[keyof ListPayoutItemsResponses];
+
+export type ApprovePayoutData = {
+    body?: never;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/approve';
+};
+
+export type ApprovePayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ApprovePayoutError = ApprovePayoutErrors[keyof ApprovePayoutErrors];
+
+export type ApprovePayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type ApprovePayoutResponse = ApprovePayoutResponses[keyof ApprovePayoutResponses];
+
+export type CancelPayoutData = {
+    body: ActionReason;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/cancel';
+};
+
+export type CancelPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type CancelPayoutError = CancelPayoutErrors[keyof CancelPayoutErrors];
+
+export type CancelPayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type CancelPayoutResponse = CancelPayoutResponses[keyof CancelPayoutResponses];
+
+export type SubmitPayoutData = {
+    body?: never;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/submit';
+};
+
+export type SubmitPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type SubmitPayoutError = SubmitPayoutErrors[keyof SubmitPayoutErrors];
+
+export type SubmitPayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type SubmitPayoutResponse = SubmitPayoutResponses[keyof SubmitPayoutResponses];
+
+export type MarkPayoutPaidData = {
+    body: PaymentReport;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/mark-paid';
+};
+
+export type MarkPayoutPaidErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type MarkPayoutPaidError = MarkPayoutPaidErrors[keyof MarkPayoutPaidErrors];
+
+export type MarkPayoutPaidResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type MarkPayoutPaidResponse = MarkPayoutPaidResponses[keyof MarkPayoutPaidResponses];
+
+export type MarkPayoutFailedData = {
+    body: FailureReport;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/mark-failed';
+};
+
+export type MarkPayoutFailedErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type MarkPayoutFailedError = MarkPayoutFailedErrors[keyof MarkPayoutFailedErrors];
+
+export type MarkPayoutFailedResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type MarkPayoutFailedResponse = MarkPayoutFailedResponses[keyof MarkPayoutFailedResponses];
+
+export type ReturnPayoutData = {
+    body: FailureReport;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/return';
+};
+
+export type ReturnPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ReturnPayoutError = ReturnPayoutErrors[keyof ReturnPayoutErrors];
+
+export type ReturnPayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type ReturnPayoutResponse = ReturnPayoutResponses[keyof ReturnPayoutResponses];
+
+export type RetryPayoutData = {
+    body?: never;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path: {
+        /**
+         * The payout.
+         */
+        payout_id: Id;
+    };
+    query?: never;
+    url: '/v1/payouts/{payout_id}/retry';
+};
+
+export type RetryPayoutErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type RetryPayoutError = RetryPayoutErrors[keyof RetryPayoutErrors];
+
+export type RetryPayoutResponses = {
+    /**
+     * The payout as it is now.
+     */
+    200: Payout;
+};
+
+export type RetryPayoutResponse = RetryPayoutResponses[keyof RetryPayoutResponses];
+
 export type ListEventsData = {
     body?: never;
     path?: never;
@@ -8675,6 +11122,201 @@ export type ListUnmatchedFactsResponses = {
 };
 
 export type ListUnmatchedFactsResponse = ListUnmatchedFactsResponses[keyof ListUnmatchedFactsResponses];
+
+export type ListErasureRequestsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this participant.
+         */
+        participant_id?: Id;
+        /**
+         * Only those in this state.
+         */
+        state?: ErasureState;
+        /**
+         * At most this many items.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the page before. It belongs to its workspace, operation and filters; any other is `malformed_request`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/erasure-requests';
+};
+
+export type ListErasureRequestsErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type ListErasureRequestsError = ListErasureRequestsErrors[keyof ListErasureRequestsErrors];
+
+export type ListErasureRequestsResponses = {
+    /**
+     * A page of erasure requests.
+     */
+    200: ErasureRequestPage;
+};
+
+export type ListErasureRequestsResponse = ListErasureRequestsResponses[keyof ListErasureRequestsResponses];
+
+export type CreateErasureRequestData = {
+    body: NewErasureRequest;
+    headers: {
+        /**
+         * A key of your own for this request. The same key with the same body gets the same answer and no second effect; with another body or operation `idempotency_key_reuse`; while the first is running `request_in_progress`. A key is remembered for 7 days; after that it is a new one.
+         */
+        'Idempotency-Key': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/erasure-requests';
+};
+
+export type CreateErasureRequestErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * It stands against what is stored: `conflict`, `state_not_allowed`, `code_taken`, `code_limit`, `cycle_detected`, `participant_exists`, `insufficient_balance`, `balance_outstanding`, or `request_in_progress`.
+     */
+    409: Problem;
+    /**
+     * The body is too large: `payload_too_large`.
+     */
+    413: Problem;
+    /**
+     * The body is not application/json in UTF-8: `unsupported_media_type`.
+     */
+    415: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type CreateErasureRequestError = CreateErasureRequestErrors[keyof CreateErasureRequestErrors];
+
+export type CreateErasureRequestResponses = {
+    /**
+     * Known already. The first one is answered.
+     */
+    200: ErasureRequest;
+    /**
+     * The person is erased.
+     */
+    201: ErasureRequest;
+};
+
+export type CreateErasureRequestResponse = CreateErasureRequestResponses[keyof CreateErasureRequestResponses];
+
+export type GetErasureRequestData = {
+    body?: never;
+    path: {
+        /**
+         * The erasure request.
+         */
+        erasure_request_id: Id;
+    };
+    query?: never;
+    url: '/v1/erasure-requests/{erasure_request_id}';
+};
+
+export type GetErasureRequestErrors = {
+    /**
+     * The request cannot be read: `malformed_request`, `idempotency_key_missing`.
+     */
+    400: Problem;
+    /**
+     * No valid key: `unauthenticated`.
+     */
+    401: Problem;
+    /**
+     * The key may not do this: `forbidden`.
+     */
+    403: Problem;
+    /**
+     * There is no such resource in this workspace: `not_found`.
+     */
+    404: Problem;
+    /**
+     * It is well-formed and not acceptable: `validation_failed`, `idempotency_key_reuse`, `amount_not_allowed`, `currency_mismatch`, `occurred_at_out_of_range`, `unknown_reference`, `destination_not_allowed`, `reversal_exceeds_conversion`, `rules_invalid`.
+     */
+    422: Problem;
+    /**
+     * The quota is used up: `rate_limited`.
+     */
+    429: Problem;
+    /**
+     * A fault of the server: `internal`.
+     */
+    500: Problem;
+    /**
+     * Not now: `overloaded`, `unavailable`, or `outcome_unknown` (it may have happened; the same request with the same key finds out).
+     */
+    503: Problem;
+};
+
+export type GetErasureRequestError = GetErasureRequestErrors[keyof GetErasureRequestErrors];
+
+export type GetErasureRequestResponses = {
+    /**
+     * The erasure request.
+     */
+    200: ErasureRequest;
+};
+
+export type GetErasureRequestResponse = GetErasureRequestResponses[keyof GetErasureRequestResponses];
 
 export type ListReasonCodesData = {
     body?: never;
