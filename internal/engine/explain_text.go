@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/rules/attribution"
 	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
-	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 )
 
@@ -188,7 +186,10 @@ func (t *story) rewardSummary(w db.Reward, owner string) string {
 	if w.State == state.RewardPendingFX {
 		return owner + " gets something as soon as there is an exchange rate for " + sale(t.conversions[w.CauseID]) + "."
 	}
-	if net == 0 && w.Granted > 0 && w.Redeemed == 0 {
+	if w.Granted == 0 {
+		return owner + " gets nothing: " + strings.TrimSuffix(t.ground(w, t.conversions), ".") + "."
+	}
+	if net == 0 && w.Redeemed == 0 {
 		return owner + " gets nothing any more: " + t.ground(w, t.conversions) + ", and all of it was taken back: " + because(w.Reason)
 	}
 	text := owner + " gets " + money.Text(net, w.Currency) + ", which is " + t.standing(w) + ": " + t.ground(w, t.conversions)
@@ -216,17 +217,42 @@ func (t *story) ground(w db.Reward, conversions map[uuid.UUID]db.Conversion) str
 	if w.CauseKind == "manual" {
 		return money.Text(w.Granted, w.Currency) + " were granted by hand"
 	}
-	text := "rule " + w.RuleKey + " of version " + strconv.Itoa(int(t.version.Number)) + " grants the " + w.Beneficiary + " "
+	text := "rule " + w.RuleKey + " of version " + strconv.Itoa(int(t.version.Number))
+	switch {
+	case w.CauseKind == "milestone":
+		return "milestone" + strings.TrimPrefix(text, "rule") + " was reached, which grants " + money.Text(w.Granted, w.Currency) + limited(w)
+	case w.CauseKind == causeRerating:
+		return text + " adds " + money.Text(w.Granted, w.Currency) + " by tier " + strconv.Itoa(int(w.Tier)) + ", which was reached in the period" + limited(w)
+	}
+	text += " grants the " + w.Beneficiary + " "
+	if w.Level > 1 {
+		text += "on level " + strconv.Itoa(int(w.Level)) + " "
+	}
 	cause := " for joining"
-	var amount int64
 	if w.ConversionID != nil {
-		c := conversions[*w.ConversionID]
-		cause, amount = " of "+sale(c), deref(c.BaseAmount)
+		cause = " of " + sale(conversions[*w.ConversionID])
 	}
-	i := slices.IndexFunc(t.rules.Rewards, func(r rules.RewardRule) bool { return r.Key == w.RuleKey })
-	if i >= 0 && t.rules.Rewards[i].Amount.Type == rules.BasisPoints && settlement.Amount(t.rules.Rewards[i].Amount, amount) == w.Granted {
-		bp := t.rules.Rewards[i].Amount.Value
-		return text + strconv.FormatInt(bp, 10) + " basis points (" + money.Percent(bp) + ")" + cause + ", that is " + money.Text(w.Granted, w.Currency)
+	spelled := strings.Replace(cause, " of ", " for ", 1)
+	if w.Granted == 0 {
+		return text + "nothing" + spelled + ": " + because(w.Reason)
 	}
-	return text + money.Text(w.Granted, w.Currency) + strings.Replace(cause, " of ", " for ", 1)
+	if w.AmountType == nil || *w.AmountType == string(rules.Fixed) {
+		return text + money.Text(w.Granted, w.Currency) + spelled + limited(w)
+	}
+	if *w.AmountType == string(rules.CommissionPoints) {
+		cause = " of the commission of the level below" + spelled
+	}
+	text += strconv.FormatInt(*w.AmountValue, 10) + " basis points (" + money.Percent(*w.AmountValue) + ")" + cause
+	if w.Tier > 0 {
+		text += " by tier " + strconv.Itoa(int(w.Tier))
+	}
+	return text + ", that is " + money.Text(w.Granted+w.Capped, w.Currency) + limited(w)
+}
+
+// limited says what a cap or the budget left of a reward.
+func limited(w db.Reward) string {
+	if w.Capped == 0 {
+		return ""
+	}
+	return ", of which a limit of the program left " + money.Text(w.Granted, w.Currency)
 }
