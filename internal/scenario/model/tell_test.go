@@ -85,7 +85,9 @@ func (w *workspace) read() map[string]string {
 	out := map[string]string{"referral": "none"}
 	for _, sql := range []string{
 		`SELECT 'referral', r.state || ' by ' || p.external_id FROM referrals r
-			JOIN participants p ON p.workspace_id = r.workspace_id AND p.id = r.referrer_id WHERE r.program_id = $1 ORDER BY r.id`,
+			JOIN participants p ON p.workspace_id = r.workspace_id AND p.id = r.referrer_id
+			JOIN participants b ON b.workspace_id = r.workspace_id AND b.id = r.referee_id
+			WHERE r.program_id = $1 AND b.external_id LIKE 'B-%' ORDER BY r.id`,
 		`SELECT external_id, concat_ws(' ', state, reason, amount - reversed_amount) FROM conversions WHERE program_id = $1`,
 		`SELECT concat_ws(' ', p.external_id, a.reward_kind, a.kind), a.balance::text FROM ledger_accounts a
 			JOIN participants p ON p.workspace_id = a.workspace_id AND p.id = a.participant_id
