@@ -120,18 +120,25 @@ func TestCapsAndBudgets(t *testing.T) {
 			s.earned("A", "direct: 0 of 4000 available GRANTED")
 			s.earned("B", "hello: 0 of 500 available BUDGET_EXHAUSTED")
 		},
-		"racing sales share a cap to the cent": func(s *situation) {
-			s.begin(offer([]body{direct("cap", body{"amount": 50_000, "period": "month"})}))
+		"64 clients share a cap and a budget to the cent": func(s *situation) {
+			s.begin(offer([]body{
+				direct("cap", body{"amount": 50_000, "period": "month"}), rule("hello", "referee", "qualified", flat, 1000, "kind", "credit"),
+			}, func(b body) { b["budget"] = body{"amount": 100_000, "period": "year"} }))
 			code := s.gets("A")
-			for i := range 40 {
-				s.joins(fmt.Sprintf("B%d", i), 0, "code", code).want(201)
-			}
 			var all sync.WaitGroup
-			for i := range 40 {
-				all.Go(func() { s.buys(fmt.Sprintf("B%d", i), fmt.Sprintf("o%d", i), 9_999, 0) })
+			for i := range 64 {
+				all.Go(func() {
+					who := fmt.Sprintf("B%d", i)
+					s.joins(who, 0, "code", code).want(201)
+					for j := range 3 {
+						s.buys(who, fmt.Sprintf("o%d-%d", i, j), 9_999, 0).want(201)
+					}
+				})
 			}
 			all.Wait()
 			s.has("A", 0, 50_000)
+			day := s.began.Format(time.DateOnly)
+			s.do("GET", "/v1/programs/"+s.program+"/statistics?from="+day+"&to="+day, nil).want(200, "totals.rewards_granted", 100_000, "totals.conversions", 192)
 		},
 	})
 }
@@ -220,6 +227,18 @@ func TestTermsOfARule(t *testing.T) {
 			s.buys("B", "o1", 10_000, time.Hour, "metadata", body{"plan": "pro"}).want(201, "rewards.0.granted", 2000)
 			s.buys("B", "o2", 4_999, time.Hour, "metadata", body{"plan": "pro"}).want(201, "rewards", "[]", "conversion.reason", "CONDITION_NOT_MET")
 			s.buys("B", "o3", 9_999, time.Hour).want(201, "rewards", "[]", "conversion.reason", "CONDITION_NOT_MET")
+		},
+		"a group has terms of its own from when somebody is in it": func(s *situation) {
+			s.referred(offer([]body{
+				rule("usual", "referrer", "purchase", share, 2000, "groups", []string{"default"}),
+				rule("partner", "referrer", "purchase", share, 3000, "groups", []string{"partners"}),
+			}))
+			s.buys("B", "o1", 10_000, time.Hour).want(201, "rewards.0.rule_key", "usual", "rewards.1", nil)
+			s.at(2 * time.Hour)
+			s.do("PUT", "/v1/participants/by-external-id?external_id="+s.my("A"), body{"group": "partners"}).want(200)
+			s.buys("B", "o2", 10_000, 3*time.Hour).want(201, "rewards.0.rule_key", "partner", "rewards.0.granted", 3000, "rewards.1", nil)
+			s.undoes("refund", "o1", "r1", 5_000, 4*time.Hour).want(201, "rewards.0.net", 1000, "rewards.0.rule_key", "usual")
+			s.buys("B", "o0", 10_000, time.Hour+time.Minute).want(201, "rewards.0.rule_key", "usual")
 		},
 		"the first sale and those after it": func(s *situation) {
 			s.referred(offer([]body{
