@@ -21,8 +21,11 @@ const longestTarget = 8 << 10
 
 // ServeHTTP takes a request through the edge: name it, refuse odd targets, route it, and account for it when it is answered.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req := s.newRequest(r)
+	req := &request{
+		id: newRequestID(), method: r.Method, host: r.Host, header: r.Header, client: clientAddress(r, s.trusted), started: time.Now(),
+	}
 	answer := &answer{ResponseWriter: w}
+	s.metrics.inFlight.Inc()
 	if s.followQuickly(answer, r, req) {
 		return
 	}
@@ -51,14 +54,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.echo.ServeHTTP(answer, r)
-}
-
-// newRequest names a request. It is in flight until it is finished.
-func (s *Server) newRequest(r *http.Request) *request {
-	s.metrics.inFlight.Inc()
-	return &request{
-		id: newRequestID(), method: r.Method, host: r.Host, header: r.Header, client: clientAddress(r, s.trusted), started: time.Now(),
-	}
 }
 
 // finish turns a panic into a problem, and writes log and metrics.

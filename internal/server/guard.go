@@ -26,12 +26,10 @@ const (
 //     Transfer-Encoding, bare line feeds and carriage returns, folded fields, more than a hundred fields, space around a
 //     credential;
 //   - net/http's own refusals of broken heads leave as problem documents like every other refusal;
-//   - it bounds how many connections are open: further ones wait in the kernel, where they cost us nothing;
-//   - it has links answered at once, see quick.
+//   - it bounds how many connections are open: further ones wait in the kernel, where they cost us nothing.
 type guard struct {
 	net.Listener
-	open   chan struct{}
-	server *Server // answers links; nil: net/http answers everything
+	open chan struct{}
 }
 
 // Accept waits for the next connection.
@@ -42,10 +40,8 @@ func (g guard) Accept() (net.Conn, error) {
 		<-g.open
 		return nil, err
 	}
-	return &guardedConn{Conn: c, closed: sync.OnceFunc(func() { <-g.open }), quick: quick{server: g.server}}, nil
+	return &guardedConn{Conn: c, closed: sync.OnceFunc(func() { <-g.open })}, nil
 }
-
-var headEnd = []byte("\r\n\r\n")
 
 type guardedConn struct {
 	net.Conn
@@ -55,25 +51,17 @@ type guardedConn struct {
 	blind   bool   // a chunked body began: nothing after it is read, as its answer closes the connection
 	last    []byte // what net/http gets to read before the end, once a head is refused
 	refused atomic.Int32
-	quick   quick
 }
 
 // poison ends a head, wherever in it net/http is, so that net/http refuses it and ends the connection.
 const poison = "\x00\r\n\r\n"
 
-// Read hands on what arrived, up to a head that is refused: instead of that, net/http sees one that it refuses itself. Heads that are
-// answered here it does not see.
+// Read hands on what arrived, up to a head that is refused: instead of that, net/http sees one that it refuses itself.
 func (c *guardedConn) Read(p []byte) (int, error) {
-	for c.refused.Load() == 0 {
-		between := len(c.head) == 0 && c.body == 0 && !c.blind
+	if c.refused.Load() == 0 {
 		n, err := c.Conn.Read(p)
 		good, status := c.scan(p[:n])
 		if status == 0 {
-			whole := between && err == nil && bytes.Index(p[:n], headEnd) == n-len(headEnd)
-			if whole && c.quick.answer(c.Conn, p[:n]) {
-				continue
-			}
-			c.quick.waited = c.quick.waited || whole
 			return n, err
 		}
 		c.refused.Store(int32(status))
@@ -98,7 +86,7 @@ func (c *guardedConn) scan(p []byte) (good, status int) {
 		}
 		arrived := len(c.head)
 		c.head = append(c.head, rest...)
-		end := bytes.Index(c.head[max(arrived-3, 0):], headEnd)
+		end := bytes.Index(c.head[max(arrived-3, 0):], []byte("\r\n\r\n"))
 		if end < 0 {
 			return good, checkLines(c.head)
 		}
@@ -203,8 +191,6 @@ func (c *guardedConn) CloseWrite() error {
 // Close waits a moment for the rest of a refused request, since closing over unread bytes would take the refusal back.
 func (c *guardedConn) Close() error {
 	defer c.closed()
-	c.quick.answering.Lock()
-	defer c.quick.answering.Unlock()
 	if c.refused.Load() != 0 && c.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)

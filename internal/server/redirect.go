@@ -13,28 +13,13 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/rules/landing"
 )
 
-// followQuickly answers the plain request for a link without the router, the generated code and a context of its own. Whatever is not
-// plain, or not answered by a redirect, it leaves to the way of all other requests, which ends in the handlers below.
+// followQuickly answers the plain request for a link, which is the one that comes by the thousand: it reads the parameters as the
+// contract says, and spares the request the router, the generated code and a context of its own. Whatever is not plain, or not
+// answered by a redirect, it leaves to the way of all other requests, which ends in the handlers below.
 func (s *Server) followQuickly(w *answer, r *http.Request, req *request) (answered bool) {
-	location, ok := s.followPlain(r, req)
-	if !ok {
-		return false
-	}
-	defer s.finish(w, r, req)
-	h := w.Header()
-	h["X-Request-Id"] = []string{req.id}
-	h["X-Content-Type-Options"] = noSniff
-	h["Cache-Control"] = noStore
-	h["Location"] = []string{location}
-	w.WriteHeader(http.StatusFound)
-	return true
-}
-
-// followPlain reads the parameters of a plain request for a link as the contract says, and follows it.
-func (s *Server) followPlain(r *http.Request, req *request) (location string, ok bool) {
 	workspace, code, plain := plainLink(r)
 	if !plain || s.clicks == nil || s.draining.Load() {
-		return "", false
+		return false
 	}
 	visit := clicks.Visit{
 		Workspace: workspace, Host: r.Host, Code: code, Method: r.Method, Header: r.Header, Address: req.client,
@@ -47,13 +32,21 @@ func (s *Server) followPlain(r *http.Request, req *request) (location string, ok
 		readLink(op, r.URL.RawQuery, &visit)
 	}
 	if s.misses.check(r.Context(), req.client) != nil {
-		return "", false
+		return false
 	}
 	followed, ok := s.tryFollow(r.Context(), &visit)
-	if ok {
-		req.op = op
+	if !ok {
+		return false
 	}
-	return followed.Location, ok
+	req.op = op
+	defer s.finish(w, r, req)
+	h := w.Header()
+	h["X-Request-Id"] = []string{req.id}
+	h["X-Content-Type-Options"] = noSniff
+	h["Cache-Control"] = noStore
+	h["Location"] = []string{followed.Location}
+	w.WriteHeader(http.StatusFound)
+	return true
 }
 
 // tryFollow follows a link. An error and a panic are met again on the way of all other requests, and reported there.

@@ -187,7 +187,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		DisableGeneralOptionsHandler: true,
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- server.Serve(guard{listener, make(chan struct{}, s.options.MaxConnections), s}) }()
+	go func() { stopped <- server.Serve(guard{listener, make(chan struct{}, s.options.MaxConnections)}) }()
 	select {
 	case err := <-stopped:
 		return fmt.Errorf("serve: %w", err)
