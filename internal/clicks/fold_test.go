@@ -296,8 +296,7 @@ func TestTheCostOfStatisticsDoesNotGrowWithHistory(t *testing.T) {
 	if err := l.commit(p.click(t)); err != nil {
 		t.Fatal(err)
 	}
-	var read func() int64
-	read = func() (n int64) {
+	read := func() (n int64) {
 		t.Helper()
 		err := owner.QueryRow(t.Context(), `
 			SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables WHERE relname LIKE 'clicks%' OR relname = 'visitor_days'`).Scan(&n)

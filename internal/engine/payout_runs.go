@@ -63,10 +63,7 @@ func (e *Engine) CreatePayoutRun(ctx context.Context, tx *store.Tx, s Scope, n N
 	}
 	out.add(policy, all)
 	out.Run, out.Complete, run.Skipped = &run, after == nil, out.Skipped
-	err = e.q.CreatePayoutRun(ctx, tx.Write(), db.CreatePayoutRunParams{
-		WorkspaceID: run.WorkspaceID, ID: run.ID, PolicyID: run.PolicyID, Currency: run.Currency, State: run.State, Note: run.Note,
-		CreatedBy: run.CreatedBy, AfterParticipantID: run.AfterParticipantID, Skipped: run.Skipped, CreatedAt: run.CreatedAt,
-	})
+	err = e.q.CreatePayoutRun(ctx, tx.Write(), db.CreatePayoutRunParams(run))
 	if err != nil {
 		return out, err
 	}

@@ -92,8 +92,6 @@ func (f Facts) assign(d *Due, c cause, ineligible rules.Ineligible) bool {
 	switch d.Rule.Beneficiary {
 	case rules.Referee:
 		d.ParticipantID = f.RefereeID
-	default:
-		d.ParticipantID = f.ReferrerID
 	case rules.Upline:
 		above := ancestors(c.upline, ineligible)
 		if d.Level-2 >= len(above) {
@@ -107,6 +105,8 @@ func (f Facts) assign(d *Due, c cause, ineligible rules.Ineligible) bool {
 			d.Reason = reason.LevelCompressed
 		}
 		d.ParticipantID, group = a.ID, a.Group
+	default:
+		d.ParticipantID = f.ReferrerID
 	}
 	return d.Rule.For(group)
 }
