@@ -228,7 +228,7 @@ func (q *Queries) ListReferralStory(ctx context.Context, db DBTX, arg ListReferr
 }
 
 const listReferralsOfCode = `-- name: ListReferralsOfCode :many
-SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals
+SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at, holds_from FROM referrals
 WHERE workspace_id = $1 AND referrer_id = $2 AND code_id = $3::uuid
 ORDER BY id DESC
 LIMIT $4
@@ -276,6 +276,7 @@ func (q *Queries) ListReferralsOfCode(ctx context.Context, db DBTX, arg ListRefe
 			&i.Version,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.HoldsFrom,
 		); err != nil {
 			return nil, err
 		}

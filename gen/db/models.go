@@ -401,6 +401,8 @@ type Referral struct {
 	CreatedAt              time.Time
 	// When the relation stopped: qualify_by when it expired, else when it was rejected or superseded. The tree of a moment is made of the referrals with attributed_at <= moment < ended_at.
 	EndedAt *time.Time
+	// When a person gave the referee to this referrer: the tree had the one before until then. NULL where it holds since attributed_at.
+	HoldsFrom *time.Time
 }
 
 // One row is what a referrer has reached in a program in a month of its time zone: tiers and milestones sum these rows.

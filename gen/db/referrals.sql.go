@@ -17,10 +17,10 @@ import (
 const createReferral = `-- name: CreateReferral :exec
 INSERT INTO referrals (
     workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason,
-    attributed_at, qualify_by, version, created_at
+    attributed_at, holds_from, qualify_by, version, created_at
 ) VALUES (
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, 1, $14
+    $10, $11, $12, $13, $14, 1, $15
 )
 `
 
@@ -37,6 +37,7 @@ type CreateReferralParams struct {
 	State            state.Referral
 	Reason           reason.Code
 	AttributedAt     time.Time
+	HoldsFrom        *time.Time
 	QualifyBy        time.Time
 	CreatedAt        time.Time
 }
@@ -55,6 +56,7 @@ func (q *Queries) CreateReferral(ctx context.Context, db DBTX, arg CreateReferra
 		arg.State,
 		arg.Reason,
 		arg.AttributedAt,
+		arg.HoldsFrom,
 		arg.QualifyBy,
 		arg.CreatedAt,
 	)
@@ -99,7 +101,7 @@ func (q *Queries) GetReach(ctx context.Context, db DBTX, arg GetReachParams) (Ge
 }
 
 const getReferral = `-- name: GetReferral :one
-SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at, holds_from FROM referrals WHERE workspace_id = $1 AND id = $2
 `
 
 type GetReferralParams struct {
@@ -130,6 +132,7 @@ func (q *Queries) GetReferral(ctx context.Context, db DBTX, arg GetReferralParam
 		&i.Version,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.HoldsFrom,
 	)
 	return i, err
 }
@@ -238,7 +241,7 @@ func (q *Queries) HasDueWork(ctx context.Context, db DBTX, arg HasDueWorkParams)
 }
 
 const listRefereeReferralsForUpdate = `-- name: ListRefereeReferralsForUpdate :many
-SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals
+SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at, holds_from FROM referrals
 WHERE referrals.workspace_id = $1
     AND referrals.program_id = $2
     AND referrals.referee_id = (
@@ -285,6 +288,7 @@ func (q *Queries) ListRefereeReferralsForUpdate(ctx context.Context, db DBTX, ar
 			&i.Version,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.HoldsFrom,
 		); err != nil {
 			return nil, err
 		}
@@ -297,7 +301,7 @@ func (q *Queries) ListRefereeReferralsForUpdate(ctx context.Context, db DBTX, ar
 }
 
 const listReferrals = `-- name: ListReferrals :many
-SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals
+SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at, holds_from FROM referrals
 WHERE workspace_id = $1
     AND ($2::uuid IS NULL OR program_id = $2)
     AND ($3::uuid IS NULL OR referrer_id = $3)
@@ -355,6 +359,7 @@ func (q *Queries) ListReferrals(ctx context.Context, db DBTX, arg ListReferralsP
 			&i.Version,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.HoldsFrom,
 		); err != nil {
 			return nil, err
 		}

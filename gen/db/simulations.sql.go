@@ -183,7 +183,7 @@ func (q *Queries) ListProgramHoldings(ctx context.Context, db DBTX, arg ListProg
 
 const listProgramReferrals = `-- name: ListProgramReferrals :many
 
-SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at FROM referrals
+SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at, holds_from FROM referrals
 WHERE workspace_id = $1 AND program_id = $2
 ORDER BY id
 LIMIT $3
@@ -225,6 +225,7 @@ func (q *Queries) ListProgramReferrals(ctx context.Context, db DBTX, arg ListPro
 			&i.Version,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.HoldsFrom,
 		); err != nil {
 			return nil, err
 		}

@@ -264,10 +264,10 @@ WITH RECURSIVE chain AS (
         WHERE referrals.workspace_id = $1
             AND referrals.referee_id = chain.participant_id
             AND referrals.program_id = $4
-            AND referrals.attributed_at <= $5::timestamptz
+            AND coalesce(referrals.holds_from, referrals.attributed_at) <= $5::timestamptz
             AND (referrals.ended_at IS NULL OR referrals.ended_at > $5::timestamptz)
             AND (referrals.state <> 'attributed' OR referrals.qualify_by > $5::timestamptz)
-        ORDER BY referrals.attributed_at DESC, referrals.id DESC
+        ORDER BY coalesce(referrals.holds_from, referrals.attributed_at) DESC, referrals.id DESC
         LIMIT 1
     ) AS above
     WHERE chain.depth < $6::integer AND above.referrer_id <> ALL (chain.members)

@@ -171,10 +171,14 @@ func (r *recorder) createReferral(ctx context.Context, h *history, c claim, d db
 		RefereeID: h.referee.ID, CodeID: d.CodeID, SignupID: d.SignupID, DecisionID: d.ID, State: state.ReferralAttributed, Reason: d.Reason,
 		AttributedAt: c.at, QualifyBy: c.at.Add(window), Version: 1, CreatedAt: r.s.Now,
 	}
+	if c.door == attribution.DoorReattribution {
+		ref.HoldsFrom = &r.s.Now
+	}
 	if err := r.e.q.CreateReferral(ctx, r.tx.Write(), db.CreateReferralParams{
 		WorkspaceID: ref.WorkspaceID, ID: ref.ID, ProgramID: ref.ProgramID, ProgramVersionID: ref.ProgramVersionID,
 		ReferrerID: ref.ReferrerID, RefereeID: ref.RefereeID, CodeID: ref.CodeID, SignupID: ref.SignupID, DecisionID: ref.DecisionID,
-		State: ref.State, Reason: ref.Reason, AttributedAt: ref.AttributedAt, QualifyBy: ref.QualifyBy, CreatedAt: ref.CreatedAt,
+		State: ref.State, Reason: ref.Reason, AttributedAt: ref.AttributedAt, HoldsFrom: ref.HoldsFrom, QualifyBy: ref.QualifyBy,
+		CreatedAt: ref.CreatedAt,
 	}); err != nil {
 		return err
 	}
@@ -186,7 +190,7 @@ func (r *recorder) createReferral(ctx context.Context, h *history, c claim, d db
 		r.counts[k] = r.counts[k].plus(counts{signups: 1}, 1)
 	}
 	if h.reach != nil && h.reach.Referred {
-		if err := r.resettleLater(ctx, ref, ref.AttributedAt); err != nil {
+		if err := r.resettleLater(ctx, ref, holdsFrom(ref)); err != nil {
 			return err
 		}
 	}

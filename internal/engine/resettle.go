@@ -41,6 +41,15 @@ func treeEnd(ref db.Referral) *time.Time {
 	return ref.EndedAt
 }
 
+// holdsFrom is from when a referral is part of the tree. A person who gives a referee to somebody else does so from then on: the sales
+// before stay with those who were above them.
+func holdsFrom(ref db.Referral) time.Time {
+	if ref.HoldsFrom != nil {
+		return *ref.HoldsFrom
+	}
+	return ref.AttributedAt
+}
+
 // treeChanged asks for sales to be settled again when a referral ends, or goes on, from a moment that has passed.
 func (r *recorder) treeChanged(ctx context.Context, old, next db.Referral) error {
 	since, end := treeEnd(old), treeEnd(next)

@@ -176,7 +176,7 @@ func (p past) chain(c db.Conversion, above map[uuid.UUID][]db.Referral, depth in
 	parent := func(who uuid.UUID) *db.Referral {
 		var found *db.Referral
 		for i, r := range above[who] {
-			if !r.AttributedAt.After(c.OccurredAt) && (r.EndedAt == nil || r.EndedAt.After(c.OccurredAt)) {
+			if !holdsFrom(r).After(c.OccurredAt) && (r.EndedAt == nil || r.EndedAt.After(c.OccurredAt)) {
 				found = &above[who][i]
 			}
 		}

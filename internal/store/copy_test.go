@@ -120,7 +120,7 @@ func TestTheOutcomeOfACopy(t *testing.T) {
 	wantProblem(t, <-copying, problem.OutcomeUnknown)
 	endHeldCommits(t, owner)
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // enough to begin, in whatever company
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // enough to begin, in whatever company
 	defer cancel()
 	copying = start(ctx, 3)
 	waiting(t)

@@ -1,10 +1,10 @@
 -- name: CreateReferral :exec
 INSERT INTO referrals (
     workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason,
-    attributed_at, qualify_by, version, created_at
+    attributed_at, holds_from, qualify_by, version, created_at
 ) VALUES (
     @workspace_id, @id, @program_id, @program_version_id, @referrer_id, @referee_id, @code_id, @signup_id, @decision_id,
-    @state, @reason, @attributed_at, @qualify_by, 1, @created_at
+    @state, @reason, @attributed_at, @holds_from, @qualify_by, 1, @created_at
 );
 
 -- name: GetReferral :one

@@ -20,10 +20,10 @@ WITH RECURSIVE chain AS (
         WHERE referrals.workspace_id = @workspace_id
             AND referrals.referee_id = chain.participant_id
             AND referrals.program_id = @program_id
-            AND referrals.attributed_at <= @at::timestamptz
+            AND coalesce(referrals.holds_from, referrals.attributed_at) <= @at::timestamptz
             AND (referrals.ended_at IS NULL OR referrals.ended_at > @at::timestamptz)
             AND (referrals.state <> 'attributed' OR referrals.qualify_by > @at::timestamptz)
-        ORDER BY referrals.attributed_at DESC, referrals.id DESC
+        ORDER BY coalesce(referrals.holds_from, referrals.attributed_at) DESC, referrals.id DESC
         LIMIT 1
     ) AS above
     WHERE chain.depth < @max_depth::integer AND above.referrer_id <> ALL (chain.members)
