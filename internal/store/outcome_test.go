@@ -144,6 +144,12 @@ func setStandby(t *testing.T, owner *pgx.Conn, name string) {
 			t.Fatal(err)
 		}
 	}
+	// It is the checkpointer that tells commits to wait: the second checkpoint begins after it has heard of the change.
+	for range 2 {
+		if _, err := owner.Exec(t.Context(), "CHECKPOINT"); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func signal(t *testing.T, owner *pgx.Conn, function string, pid int32) {
