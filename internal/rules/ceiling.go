@@ -143,7 +143,7 @@ func (e *earns) add(r RewardRule) {
 		}
 	}
 	most = min(most, money.MaxBasisPoints+1) // which is a fault already
-	ofValue := r.Kind == KindMoney || r.Kind == KindCredit
+	ofValue := money.Kind(r.Kind) == money.KindMoney || money.Kind(r.Kind) == money.KindCredit
 	switch {
 	case r.level() == 0 && ofValue:
 		e.referee += most

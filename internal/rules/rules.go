@@ -93,15 +93,6 @@ type RewardRule struct {
 	ExpiresAfterSeconds *int64 `json:"expires_after_seconds"`
 }
 
-// The kinds of rewards. Money is paid out, credit is redeemed, the others are handed over by the integrator.
-const (
-	KindMoney  = "money"
-	KindCredit = "credit"
-	KindPoints = "points"
-	KindCoupon = "coupon"
-	KindCustom = "custom"
-)
-
 // For reports whether the rule is for members of a group; the empty group is none.
 func (r RewardRule) For(group string) bool {
 	if group == "" {

@@ -79,7 +79,7 @@ func TestParseCompletesWhatAnOlderVersionStored(t *testing.T) {
 	want.Attribution = rules.Attribution{Model: rules.FirstTouch, WindowSeconds: 86_400, CodePrecedence: rules.ClickFirst, RequireConsent: true}
 	want.Qualification = rules.Qualification{ConversionTypes: []string{"trial"}, MinimumAmount: 5, WindowSeconds: 60}
 	want.Rewards = []rules.RewardRule{{
-		Key: "share", Triggers: []string{"purchase"}, Beneficiary: rules.Referrer, Kind: rules.KindMoney,
+		Key: "share", Triggers: []string{"purchase"}, Beneficiary: rules.Referrer, Kind: "money",
 		Amount: rules.Amount{Type: rules.BasisPoints, Value: 2_000}, HoldSeconds: 7, DurationMonths: &twelve, MinimumAmount: 9,
 		Occurrence: rules.AnyOccurrence, Groups: []string{},
 	}}

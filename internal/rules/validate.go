@@ -3,6 +3,8 @@ package rules
 import (
 	"fmt"
 	"slices"
+
+	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 )
 
 // Fault is one thing wrong with a document: Pointer is the JSON pointer of its place.
@@ -81,7 +83,7 @@ func (d Document) validateCommission(r RewardRule, at string, add adder) {
 }
 
 func validateExpiry(kind string, after *int64, at string, add adder) {
-	if kind == KindMoney && after != nil {
+	if money.Kind(kind) == money.KindMoney && after != nil {
 		add(at+"/expires_after_seconds", "money is owed until it is paid")
 	}
 }

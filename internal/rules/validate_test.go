@@ -133,10 +133,10 @@ func TestValidate(t *testing.T) {
 
 		{"a milestone with the key of a rule", func(d *rules.Document) { d.Milestones[0].Key = "share" }, []string{"/milestones/0/key"}},
 		{"two milestones with one key", func(d *rules.Document) { d.Milestones = append(d.Milestones, d.Milestones[0]) }, []string{"/milestones/1/key"}},
-		{"money of a milestone that expires", func(d *rules.Document) { d.Milestones[0].Kind = rules.KindMoney }, []string{"/milestones/0/expires_after_seconds"}},
+		{"money of a milestone that expires", func(d *rules.Document) { d.Milestones[0].Kind = "money" }, []string{"/milestones/0/expires_after_seconds"}},
 		{"money that expires", func(d *rules.Document) { d.Rewards[2].ExpiresAfterSeconds = ptr(int64(9)) }, []string{"/rewards/2/expires_after_seconds"}},
 		{"points that expire", func(d *rules.Document) {
-			d.Rewards[2].Kind, d.Rewards[2].ExpiresAfterSeconds = rules.KindPoints, ptr(int64(9))
+			d.Rewards[2].Kind, d.Rewards[2].ExpiresAfterSeconds = "points", ptr(int64(9))
 		}, nil},
 
 		{"the upline without a level", func(d *rules.Document) { d.Rewards[3].Level = nil }, []string{"/rewards/3/level", "/rewards/4/amount/type"}},
@@ -241,11 +241,11 @@ func TestValidate(t *testing.T) {
 			[]string{"/rewards", "/levels/ceiling_basis_points"}},
 		{"points are not paid out of the sale", func(d *rules.Document) {
 			ceiling(2_000, 2_000, 10_000)(d)
-			d.Rewards[1].Kind = rules.KindPoints
+			d.Rewards[1].Kind = "points"
 		}, nil},
 		{"a commission of points that money is a share of", func(d *rules.Document) {
 			ofCommission(999, 10_000, 1_000)(d)
-			d.Rewards[0].Kind = rules.KindPoints
+			d.Rewards[0].Kind = "points"
 		}, []string{"/levels/ceiling_basis_points"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
