@@ -37,7 +37,10 @@ func (r *recorder) payWithin(ctx context.Context, h *history, b before, facts []
 				who = append(who, k.participant)
 			}
 		}
-		also := []load{r.loadMonths(ctx, h.program.ID, who)}
+		var also []load
+		if len(who) > 0 {
+			also = append(also, r.loadMonths(ctx, h.program.ID, who))
+		}
 		if len(goals) > 0 {
 			also = append(also, r.loadMilestones(ctx, goals, paid))
 		}

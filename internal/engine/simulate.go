@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -54,15 +53,12 @@ func (e *Engine) Simulate(ctx context.Context, st *store.Store, s Scope, program
 		return Simulation{}, err
 	}
 	var p past
-	err := st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) error {
+	err := preview(ctx, st, s, func(ctx context.Context, tx *store.Tx) error {
 		p = past{}
-		if err := tx.Load(ctx, e.loadPast(ctx, s, program, &p)...); err != nil {
-			return store.OrNotFound(err, "the program")
-		}
-		return errPreview
+		return tx.Load(ctx, e.loadPast(ctx, s, program, &p)...)
 	})
-	if !errors.Is(err, errPreview) {
-		return Simulation{}, err
+	if err != nil {
+		return Simulation{}, store.OrNotFound(err, "the program")
 	}
 	if len(p.referrals) > mostSimulated || len(p.conversions) > mostSimulated || len(p.reversals) > mostSimulated {
 		return Simulation{}, problem.ValidationFailed.With("the history of the program is too long for one simulation")

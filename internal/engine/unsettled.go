@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -16,7 +15,7 @@ import (
 // disagreement.
 func (e *Engine) Unsettled(ctx context.Context, st *store.Store, s Scope, program uuid.UUID, refereeExternalID string) ([]string, error) {
 	var changes []string
-	err := st.InTx(ctx, s.Workspace, func(ctx context.Context, tx *store.Tx) error {
+	err := preview(ctx, st, s, func(ctx context.Context, tx *store.Tx) error {
 		changes = nil
 		h, err := e.loadHistory(ctx, tx, s, program, referee{ExternalID: refereeExternalID})
 		if err != nil {
@@ -36,10 +35,7 @@ func (e *Engine) Unsettled(ctx context.Context, st *store.Store, s Scope, progra
 				changes = append(changes, fmt.Sprintf("%s for %s", ev.kind, ev.id))
 			}
 		}
-		return errPreview
+		return nil
 	})
-	if errors.Is(err, errPreview) {
-		err = nil
-	}
 	return changes, err
 }
