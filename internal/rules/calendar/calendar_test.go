@@ -1,7 +1,6 @@
 package calendar_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -171,19 +170,4 @@ func TestDaysFollowTime(t *testing.T) {
 			rt.Fatalf("%s is the day of %s", day, v)
 		}
 	})
-}
-
-func ExampleAddMonths() {
-	paid := time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC)
-	fmt.Println(calendar.AddMonths(paid, 1, time.UTC).Format(time.RFC3339))
-	fmt.Println(calendar.AddMonths(paid, 12, time.UTC).Format(time.RFC3339))
-	// Output:
-	// 2026-02-28T09:00:00Z
-	// 2027-01-31T09:00:00Z
-}
-
-func ExampleDay() {
-	tokyo := time.FixedZone("Tokyo", 9*60*60)
-	fmt.Println(calendar.Day(time.Date(2026, 1, 10, 20, 0, 0, 0, time.UTC), tokyo).Format(time.DateOnly))
-	// Output: 2026-01-11
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/grapevine-referrals/grapevine/internal/rules"
 )
 
-// Start returns the first day of the period in which t lies in loc, as midnight UTC of that date. A lifetime begins in 1970: it has
-// one period.
+// Start returns the first day of the period in which t lies in loc, as midnight UTC of that date. Weeks begin on Monday, quarters in
+// January, April, July and October. A lifetime begins in 1970: it has one period.
 func Start(p rules.Period, t time.Time, loc *time.Location) time.Time {
 	d := Day(t, loc)
 	y, m, day := d.Date()
@@ -44,8 +44,6 @@ func End(p rules.Period, start time.Time) time.Time {
 	return time.Time{}
 }
 
-// Instant returns the moment at which a day begins in loc.
-func Instant(day time.Time, loc *time.Location) time.Time {
-	y, m, d := day.Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, loc).UTC()
-}
+// Instant returns the moment at which a day, given as midnight UTC of its date, begins in loc. Where clocks leave midnight out it begins
+// when they do.
+func Instant(day time.Time, loc *time.Location) time.Time { return moment(day, loc) }

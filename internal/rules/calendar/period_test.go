@@ -45,3 +45,29 @@ func TestPeriods(t *testing.T) {
 		}
 	}
 }
+
+// TestDaysBeginWhereMidnightIsLeftOut: clocks are put on at midnight in these zones, for one of them on the first of a quarter.
+func TestDaysBeginWhereMidnightIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ zone, day, begins string }{
+		{"America/Asuncion", "2023-10-01", "2023-10-01T04:00:00Z"},
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z"},
+		{"America/Havana", "2024-03-10", "2024-03-10T05:00:00Z"},
+		{"Atlantic/Azores", "2019-03-31", "2019-03-31T01:00:00Z"},
+		{"Asia/Beirut", "2022-03-27", "2022-03-26T22:00:00Z"},
+	} {
+		loc := zone(t, c.zone)
+		day := at(t, c.day+"T00:00:00Z")
+		begins := calendar.Instant(day, loc)
+		if !begins.Equal(at(t, c.begins)) {
+			t.Errorf("%s begins at %s in %s, want %s", c.day, begins, c.zone, c.begins)
+		}
+		if before := calendar.Day(begins.Add(-time.Microsecond), loc); !calendar.Day(begins, loc).Equal(day) || !before.Equal(day.AddDate(0, 0, -1)) {
+			t.Errorf("%s in %s: a microsecond before is %s", c.day, c.zone, before)
+		}
+		// A duration that ends then ends with the day before.
+		if got := calendar.AddMonths(calendar.Instant(day.AddDate(0, -1, 0), loc), 1, loc); day.Day() < 29 && !got.Equal(begins) {
+			t.Errorf("%s in %s: a month after the same day of the month before is %s", c.day, c.zone, got)
+		}
+	}
+}
