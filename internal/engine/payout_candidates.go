@@ -140,7 +140,7 @@ func (b payoutBatchOf) paid(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID
 	return out, err
 }
 
-// YearOf is a calendar year in UTC, half-open.
+// YearOf is a calendar year in UTC, half-open: the year of tax totals, which are sums of minor units of what was paid in it.
 func YearOf(year int) (from, to time.Time) {
 	return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(year+1, 1, 1, 0, 0, 0, 0, time.UTC)
 }

@@ -41,7 +41,7 @@ type Difference struct {
 	New           int64     `json:"new"`
 }
 
-// Change is how much changes, either way.
+// Change is how much changes, either way, in minor units: 500 from 2,000 to 1,500.
 func (d Difference) Change() int64 { return max(d.New-d.Old, d.Old-d.New) }
 
 // Simulate replays the recorded history of a program under other rules, and writes nothing. Who was attributed to whom stays, and what

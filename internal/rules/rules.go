@@ -101,7 +101,8 @@ func (r RewardRule) For(group string) bool {
 	return len(r.Groups) == 0 || slices.Contains(r.Groups, group)
 }
 
-// RatedAt returns the amount that applies once n is reached, counting the fact itself, and the number of its step: 0 below the first.
+// RatedAt returns the amount that applies once n is reached, counting the fact itself, and the number of its step: 0 below the first. n
+// is a number of referrals or conversions, or revenue in minor units, as Tiers.Measure says. Only for a rule with tiers.
 func (r RewardRule) RatedAt(n int64) (amount Amount, tier int) {
 	amount = r.Amount
 	for i, step := range r.Tiers.Steps {
@@ -180,7 +181,8 @@ type Cap struct {
 }
 
 // Levels says how the levels of the tree earn: the shares of one conversion, direct commission included, add up to at most
-// CeilingBasisPoints, checked when the version is published.
+// CeilingBasisPoints, checked when the version is published. Each share is rounded half up by itself, so that what they come to can be
+// more than the ceiling's share of the sale, by half a minor unit for each of them at most.
 type Levels struct {
 	CeilingBasisPoints int64      `json:"ceiling_basis_points"`
 	Ineligible         Ineligible `json:"ineligible"`
@@ -244,7 +246,8 @@ const (
 	CommissionPoints AmountType = "basis_points_of_commission"
 )
 
-// Churn takes every reward of a referral back when the referee leaves inside [qualified, qualified + WindowSeconds).
+// Churn takes every reward of a referral back when the referee leaves inside [qualified, qualified + WindowSeconds), all of it. With
+// ReinstateOnReactivation a return gives back what the departure took.
 type Churn struct {
 	WindowSeconds           int64 `json:"window_seconds"`
 	ReinstateOnReactivation bool  `json:"reinstate_on_reactivation"`
@@ -257,7 +260,7 @@ const (
 	DefaultCodesPerParticipant = 10
 )
 
-// Default returns the document that an empty one stands for.
+// Default returns the document that an empty one stands for: clicks of 30 days, purchases of 90 days, no rewards.
 func Default() Document {
 	return Document{
 		Attribution:         Attribution{Model: LastTouch, WindowSeconds: DefaultAttributionWindow, CodePrecedence: CodeFirst},
@@ -270,7 +273,8 @@ func Default() Document {
 	}
 }
 
-// Parse reads a stored document. What an older version did not know yet takes its default, so that a document is always complete.
+// Parse reads a stored document. What an older version did not know yet takes its default, so that a document is always complete. The
+// error is that of the JSON.
 func Parse(raw []byte) (Document, error) {
 	d := Default()
 	err := json.Unmarshal(raw, &d)
@@ -283,7 +287,7 @@ func Parse(raw []byte) (Document, error) {
 	return d, err
 }
 
-// UnmarshalJSON reads a rule and completes it.
+// UnmarshalJSON reads a rule and completes it: without an occurrence it is for any, without groups for everybody.
 func (r *RewardRule) UnmarshalJSON(raw []byte) error {
 	type plain RewardRule // without this method
 	p := plain{Occurrence: AnyOccurrence}

@@ -16,7 +16,9 @@ type Fault struct {
 // adder notes a fault at a place.
 type adder func(pointer, format string, args ...any)
 
-// Validate lists every fault that a document of the right shape can still have. An empty list means it can be published.
+// Validate lists every fault that a document of the right shape can still have, each with its place: keys and names used twice, triggers
+// that never come, steps that do not ascend, shares over 10,000 basis points or over the ceiling of the levels, conditions that do not
+// compile. An empty list means it can be published.
 func (d Document) Validate() []Fault {
 	var faults []Fault
 	add := func(pointer, format string, args ...any) {

@@ -13,7 +13,8 @@ import (
 // lost is the reason of an eligible touch that another one beat, by the policy.
 const lost = reason.Superseded
 
-// Decide answers who gets the referee.
+// Decide answers who gets the referee, by the questions of the package in their order. A click counts in [click, click + window), in
+// seconds; a code is judged by what it was at the time of the touch.
 func Decide(in Inputs) Answer {
 	out := Answer{Candidates: judge(in)}
 	if p, ok := in.Program.At(in.OccurredAt); !ok || state.Program(p.State) != state.ProgramActive {

@@ -116,7 +116,7 @@ func Encode[T Inputs | Answer](v T) []byte {
 	return b
 }
 
-// Replay decides stored inputs again and returns the encoded answer.
+// Replay decides stored inputs again and returns the encoded answer, which is the stored one byte for byte. The error is that of the JSON.
 func Replay(stored []byte) ([]byte, error) {
 	var in Inputs
 	if err := json.Unmarshal(stored, &in); err != nil {

@@ -43,7 +43,7 @@ func Genesis(workspace [16]byte) Hash {
 	return sha256.Sum256(append([]byte("grapevine log"), workspace[:]...))
 }
 
-// Next is the hash of the event that follows a hash.
+// Next is the hash of the event that follows a hash, as the formula of the package has it. The time counts in whole microseconds.
 func Next(before Hash, e Event) Hash {
 	b := append(before[:], e.ID[:]...)
 	b = text(b, []byte(e.Type))
@@ -58,7 +58,7 @@ func text(b, s []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
-// NoteDigest is what the chain holds of the words of a person.
+// NoteDigest is what the chain holds of the words of a person: SHA-256 of the salt and, right behind it, the words.
 func NoteDigest(salt []byte, note string) []byte {
 	sum := sha256.Sum256(append(bytes.Clone(salt), note...))
 	return sum[:]

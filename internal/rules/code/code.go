@@ -36,7 +36,7 @@ var (
 	ErrOffensive = errors.New("this code would read as an offensive word")
 )
 
-// Check reports why value may not be a vanity code, or nil.
+// Check reports why value may not be a vanity code, or nil. Errors: ErrLength, ErrCharacter, ErrOffensive.
 func Check(value string) error {
 	folded := Fold(value)
 	for _, r := range folded {

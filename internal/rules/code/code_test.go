@@ -3,7 +3,6 @@ package code_test
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	mathrand "math/rand/v2"
 	"strings"
 	"testing"
@@ -236,17 +235,4 @@ func TestGenerateDoesNotRepeatItself(t *testing.T) {
 		}
 		seen[got] = true
 	}
-}
-
-func ExampleFold() {
-	fmt.Println(code.Fold(" alice-9 "), code.Fold("ALICE-9"))
-	// Output: ALICE9 ALICE9
-}
-
-func ExampleCheck() {
-	fmt.Println(code.Check("Alice 9"))
-	fmt.Println(code.Check("a-b"))
-	// Output:
-	// <nil>
-	// a code has 3 to 40 letters and digits
 }

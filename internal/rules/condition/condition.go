@@ -30,7 +30,8 @@ type Fact struct {
 // Condition is a compiled expression; safe for concurrent use.
 type Condition struct{ program cel.Program }
 
-// Compile checks an expression. The error says what is wrong with it in one line for the person who wrote it.
+// Compile checks an expression against the bounds of the package: length, types, cost. The error says what is wrong with it in one line
+// for the person who wrote it.
 func Compile(text string) (Condition, error) {
 	if utf8.RuneCountInString(text) > MaxLength {
 		return Condition{}, fmt.Errorf("a condition has at most %d characters", MaxLength)

@@ -171,19 +171,6 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// ExampleCompile: twelve per cent more for annual plans, say, but not for those of resellers.
-func ExampleCompile() {
-	c, err := condition.Compile(`conversion.metadata.interval == "year" && !has(conversion.metadata.reseller)`)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(c.Eval(condition.Fact{Amount: 12_000, Metadata: map[string]string{"interval": "year"}}))
-	fmt.Println(c.Eval(condition.Fact{Amount: 12_000, Metadata: map[string]string{"interval": "year", "reseller": "7"}}))
-	// Output:
-	// true <nil>
-	// false <nil>
-}
-
 func FuzzCompile(f *testing.F) {
 	f.Add(`conversion.amount > 1 && conversion.metadata.plan in ["a", "b"]`)
 	f.Add(`conversion.occurred_at.getHours() < 1 ? has(conversion.metadata.x) : [1].all(x, x > 0)`)

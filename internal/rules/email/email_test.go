@@ -1,7 +1,6 @@
 package email_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -68,12 +67,4 @@ func FuzzFold(f *testing.F) {
 			t.Errorf("an alias of %q folds to %q, not to %q", address, got, folded)
 		}
 	})
-}
-
-func ExampleFold() {
-	fmt.Println(email.Fold("J.a.n.e.Doe+x@googlemail.com"))
-	fmt.Println(email.Fold("jane.doe@gmail.com"))
-	// Output:
-	// janedoe@gmail.com
-	// janedoe@gmail.com
 }

@@ -15,7 +15,8 @@ const (
 // NoCurrency is ISO 4217 for what is counted in no currency. It has no minor unit: 500 XXX are 500 points.
 const NoCurrency = "XXX"
 
-// Currency is what a kind is counted in, in a program with a currency: money and credit in that, everything else in none.
+// Currency is what a kind is counted in, in a program with a currency: money and credit in the minor units of that, everything else in
+// whole units of none.
 func (k Kind) Currency(program string) string {
 	if k == KindMoney || k == KindCredit {
 		return program

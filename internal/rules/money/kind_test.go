@@ -1,16 +1,10 @@
 package money_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 )
-
-func ExampleKind_Currency() {
-	fmt.Println(money.KindCredit.Currency("EUR"), money.KindPoints.Currency("EUR"))
-	// Output: EUR XXX
-}
 
 func TestWhatHasNoCurrencyIsCountedInUnits(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,9 @@ const MaxAmount = 999_999_999_999
 // MaxBasisPoints is a hundred per cent.
 const MaxBasisPoints = 10_000
 
-// BasisPoints returns bp ten-thousandths of amount, rounded half up on the minor unit. Both are at least zero;
-// the product is taken in 128 bits, so that it cannot overflow.
+// BasisPoints returns bp ten-thousandths of an amount of minor units, rounded half up on the minor unit: 20 % of 99.99 is 20.00. Both
+// are at least zero, and bp at most MaxBasisPoints; the product is taken in 128 bits, so that it cannot overflow. A share can be half a
+// minor unit more than the exact one, so that shares of one amount can come to more than their sum of it: two halves of 1 are 1 and 1.
 func BasisPoints(amount, bp int64) int64 {
 	hi, lo := bits.Mul64(uint64(amount), uint64(bp))
 	lo, carry := bits.Add64(lo, MaxBasisPoints/2, 0)

@@ -1,7 +1,6 @@
 package money_test
 
 import (
-	"fmt"
 	"math/big"
 	"testing"
 
@@ -88,12 +87,4 @@ func TestBasisPointsIsMonotonic(t *testing.T) {
 			t.Fatalf("%d bp of %d is more than of %d", bp, less, more)
 		}
 	})
-}
-
-func ExampleBasisPoints() {
-	fmt.Println(money.BasisPoints(9_999, 2_000)) // 20 % of 99.99, in cents
-	fmt.Println(money.BasisPoints(5, 5_000))     // half of 5 is rounded up
-	// Output:
-	// 2000
-	// 3
 }

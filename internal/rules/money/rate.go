@@ -102,8 +102,9 @@ type Exchange struct {
 	Rate     Rate
 }
 
-// Of converts an amount that is not larger than the sale, whose own conversion succeeded: then this one cannot fail. It is rounded half
-// up, so that what refunds take is always the difference of two such amounts, and adds up to the whole.
+// Of converts an amount of minor units that is not larger than the sale, whose own conversion succeeded: then this one cannot fail, as
+// any other could, with a panic. It is rounded half up like the whole, so that what refunds take, always the difference of two such
+// amounts, adds up to the whole.
 func (x Exchange) Of(amount int64) int64 {
 	converted, err := Convert(amount, x.From, x.To, x.Rate)
 	if err != nil {

@@ -168,36 +168,3 @@ func TestConvertIsMonotonic(t *testing.T) {
 		}
 	})
 }
-
-func ExampleConvert() {
-	euro, _ := money.ParseRate("1.10")
-	fmt.Println(money.Convert(10_000, "EUR", "USD", euro)) // 100.00 EUR are 110.00 USD
-	yen, _ := money.ParseRate("0.00665")
-	fmt.Println(money.Convert(500, "JPY", "USD", yen)) // 500 JPY are 3.325 USD, rounded up
-	dinar, _ := money.ParseRate("3.25")
-	fmt.Println(money.Convert(1_500, "KWD", "USD", dinar)) // 1.500 KWD are 4.875 USD, rounded up
-	// Output:
-	// 11000 <nil>
-	// 333 <nil>
-	// 488 <nil>
-}
-
-func ExampleParseRate() {
-	r, err := money.ParseRate("1.10")
-	fmt.Println(r, err)
-	_, err = money.ParseRate("1e5")
-	fmt.Println(err)
-	// Output:
-	// 1.1 <nil>
-	// a rate is a decimal number over zero, with at most 12 digits before and 9 after the point
-}
-
-func ExampleDigits() {
-	fmt.Println(money.Digits("JPY"))
-	fmt.Println(money.Digits("KWD"))
-	fmt.Println(money.Digits("XAU")) // gold has no minor unit
-	// Output:
-	// 0 true
-	// 3 true
-	// 0 false
-}

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Text writes an amount of minor units for people to read: 123456 USD is "1234.56 USD", 500 JPY is "500 JPY".
+// Text writes an amount of minor units for people to read: 123456 USD is "1234.56 USD", 500 JPY is "500 JPY". Nothing is rounded. A
+// currency that ISO 4217 does not list is written with two places.
 func Text(amount int64, currency string) string {
 	places, ok := Digits(currency)
 	if !ok && currency != NoCurrency {
@@ -24,7 +25,7 @@ func Text(amount int64, currency string) string {
 	return sign + text + " " + currency
 }
 
-// Percent writes basis points as a percentage: 2000 is "20 %", 1250 is "12.5 %".
+// Percent writes basis points, at least zero, as a percentage: 2000 is "20 %", 1250 is "12.5 %". Nothing is rounded.
 func Percent(bp int64) string {
 	text := strconv.FormatInt(bp/100, 10)
 	if rest := bp % 100; rest > 0 {

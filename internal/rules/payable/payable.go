@@ -75,7 +75,9 @@ type Decision struct {
 	Items    []Item
 }
 
-// Decide decides about one participant.
+// Decide decides about one participant. Where several reasons to skip hold it gives the first of their order here: a balance below zero,
+// a ban, a suspension, less than the minimum (or nothing), and tax data missing where the year would come to more than the threshold:
+// exactly the threshold is still paid.
 func Decide(p Policy, c Candidate) Decision {
 	switch {
 	case c.Balance < 0:

@@ -1,7 +1,6 @@
 package payable_test
 
 import (
-	"fmt"
 	"reflect"
 	"testing"
 
@@ -71,13 +70,4 @@ func TestItemsAddUp(t *testing.T) {
 			t.Fatalf("%+v for %d", d, balance)
 		}
 	})
-}
-
-// A clawback of 2,000 is made up for by the two oldest of three rewards.
-func ExampleDecide() {
-	d := payable.Decide(payable.Policy{Minimum: 2500, Approval: payable.Manual}, payable.Candidate{
-		State: state.ParticipantActive, Balance: 4500, Left: []int64{1500, 1000, 4000},
-	})
-	fmt.Println(d.Amount, d.Offset, d.Items)
-	// Output: 4500 2000 [{0 1500} {500 500} {4000 0}]
 }

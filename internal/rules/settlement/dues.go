@@ -216,7 +216,7 @@ func (f Facts) rejected(d Due) Due {
 }
 
 // Amount is what a rule pays for a base of the given amount, in minor units: a fixed amount as it is, a share rounded half
-// up. The base is the sale, or the commission of the level below.
+// up. The base is the sale, or the commission of the level below, and at least zero.
 func Amount(a rules.Amount, sale int64) int64 {
 	if a.Type == rules.Fixed {
 		return a.Value

@@ -23,8 +23,9 @@ const (
 	BoundBudget = "budget:"
 )
 
-// Bounds are the limits of a due by the rules that owe it. The periods are those in which its cause occurred. A budget is of money and
-// credit: other kinds have no amount in the program's currency.
+// Bounds are the limits of a due by the rules that owe it, in minor units, or for other kinds than money and credit in whole ones. The
+// periods are those of the zone in which its cause occurred. A budget is of money and credit: other kinds have no amount in the program's
+// currency.
 func Bounds(doc rules.Document, d Due, zone *time.Location) []Bound {
 	var out []Bound
 	add := func(c *rules.Cap, participant, name string) {

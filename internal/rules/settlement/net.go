@@ -44,7 +44,8 @@ type Applied struct {
 
 // Net applies reversals to an amount, in the order in which they occurred. A refund that asks for more than is left is refused;
 // chargebacks, fraud and manual reversals are clamped to what is left; a dispute won gives back what its chargeback took,
-// no more. It returns the sum taken, what each one did, and the reason of the last one that had an effect.
+// no more. It returns the sum taken, between zero and the amount, what each one did, and the reason of the last one that had an effect.
+// All amounts are minor units of the conversion's own currency; nothing is rounded.
 //
 // When a refund would be refused, refunds of a stated amount come before everything else. They are money that did go back:
 // a chargeback that is reported late must not take it again, and winning the dispute must not return it.
@@ -60,7 +61,8 @@ func Net(amount int64, reversals []Reversal) (taken int64, applied []Applied, wh
 }
 
 // Refuses reports whether a refund that arrives now is turned away: neither now nor when it occurred was as much left as it
-// asks for, or a refund that was accepted before would not fit any more. A refund from before a chargeback may arrive after it.
+// asks for, or a refund that was accepted before would not fit any more. A refund from before a chargeback may arrive after it. Minor
+// units of the conversion's currency; other kinds are clamped and never refused.
 func Refuses(amount int64, accepted []Reversal, r Reversal) bool {
 	if r.Kind != Refund || amount == 0 {
 		return false

@@ -160,7 +160,9 @@ func (d Due) is(o Due) bool {
 	return d.CauseID == o.CauseID && d.Rule.Key == o.Rule.Key && d.ParticipantID == o.ParticipantID && d.Level == o.Level
 }
 
-// Settle computes the outcome of the facts.
+// Settle computes the outcome of the facts: the state of the referral, of each conversion, and what is owed to whom before caps and
+// budget. Amounts are minor units of the program's currency, shares of them rounded half up; windows are half-open. The order of the
+// facts does not matter, and the same facts have the same outcome.
 func Settle(f Facts) Outcome {
 	conversions := slices.DeleteFunc(slices.Clone(f.Conversions), func(c Conversion) bool {
 		return c.Stored == state.ConversionDisqualified

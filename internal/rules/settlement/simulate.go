@@ -17,7 +17,8 @@ type Holding struct{ ParticipantID, Kind string }
 
 // Simulate says what the referrals of a program would be owed if one document had rated all of them from the beginning. Everything
 // happens in the order in which it occurred, with what is left of it: tiers and milestones count the facts up to a sale, caps and the
-// budget go to the earlier sale. The facts carry the document; what is on record of their rewards is not looked at.
+// budget go to the earlier sale. The facts carry the document; what is on record of their rewards is not looked at. The sums are net, in
+// minor units, or in whole ones for other kinds than money and credit; those that come to nothing are left out.
 func Simulate(doc rules.Document, facts []Facts) map[Holding]int64 {
 	var steps []step
 	for i := range facts {

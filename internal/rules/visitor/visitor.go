@@ -10,7 +10,7 @@ import (
 // HashSize is how much is kept of a keyed hash: enough that two visitors never meet, and half the room.
 const HashSize = 16
 
-// Hash is the keyed hash of a text.
+// Hash is the keyed hash of a text: the first HashSize bytes of HMAC-SHA256.
 func Hash(key []byte, text string) []byte {
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(text))
