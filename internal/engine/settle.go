@@ -126,7 +126,7 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 			ID: c.ID.String(), Key: c.Source + "\x00" + c.ExternalID + "\x00" + c.Type, Type: c.Type, Amount: c.Amount,
 			Reversals: h.reversalsOf(*c), OccurredAt: c.OccurredAt, Stored: c.State, Upline: upline(c.Upline), Meets: h.meets(*c),
 			Group:    h.groups[r.ReferrerID].At(c.OccurredAt),
-			Exchange: exchangeOf(*c), Unpriced: c.BaseAmount == nil, PricedNow: h.priced[c.ID],
+			Exchange: exchangeOf(*c), Unpriced: c.BaseAmount == nil,
 		}
 		if version := h.versionAt(r, c.OccurredAt); version != r.ProgramVersionID {
 			doc := h.documents[version]

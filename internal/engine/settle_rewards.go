@@ -109,12 +109,13 @@ func (r *recorder) pay(
 // causeRerating is the cause of what a better tier adds to a reward.
 const causeRerating = "rerating"
 
-// grantUndone grants, and takes back at once, what was undone before it arrived, so that the books tell it as if it had come in order.
+// grantUndone grants, and takes back at once, what was owed only before all was known, so that the books tell it as if it had come in order.
+// What the books tell already, of whomever, stays as it is.
 func (r *recorder) grantUndone(ctx context.Context, h *history, outcomes []settlement.Outcome) error {
 	for i, o := range outcomes {
 		ref := h.referrals[i]
 		for _, due := range o.Undone {
-			if !isLive(ref.State) || due.Granted == 0 {
+			if !isLive(ref.State) || due.Granted == 0 || h.tells(due) {
 				continue
 			}
 			if err := r.grant(ctx, h, ref, due, ""); err != nil {
@@ -123,6 +124,15 @@ func (r *recorder) grantUndone(ctx context.Context, h *history, outcomes []settl
 		}
 	}
 	return nil
+}
+
+// tells reports whether something was granted for what a due is owed for, to whomever.
+func (h *history) tells(due settlement.Due) bool {
+	return slices.ContainsFunc(h.rewards, func(w db.Reward) bool {
+		k := keyOfReward(w)
+		k.participant = uuid.MustParse(due.ParticipantID)
+		return k == keyOf(due) && !ungranted(w)
+	})
 }
 
 // netOf is what a stored reward still owes: what its facts say, within what a limit left of it.

@@ -1,7 +1,6 @@
 package settlement
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/grapevine-referrals/grapevine/internal/rules"
@@ -117,32 +116,6 @@ func (f Facts) rulesFor(c Conversion) rules.Document {
 		return *c.Rules
 	}
 	return f.Rules
-}
-
-// undone lists what was owed for a conversion when it occurred, and is not any more: it is granted and taken back at once, as it would
-// have been one after the other.
-func (f Facts) undone(c Conversion, now []Due, all []Conversion) []Due {
-	if len(f.Churns) == 0 && !slices.ContainsFunc(all, func(c Conversion) bool { return len(c.Reversals) > 0 }) {
-		return nil
-	}
-	then := asOf(all, c.OccurredAt)
-	at := slices.IndexFunc(then, func(t Conversion) bool { return t.ID == c.ID })
-	var out []Due
-	for _, d := range f.dues(then[at], f.qualifying(then), life{}, then) {
-		if d.Denied || d.Unpriced {
-			continue
-		}
-		why := cmp.Or(c.undo, reason.NotQualified)
-		if i := slices.IndexFunc(now, d.is); i >= 0 {
-			if now[i].Net > 0 {
-				continue
-			}
-			why = now[i].Reason
-		}
-		d.Net, d.Reason = 0, why
-		out = append(out, d)
-	}
-	return out
 }
 
 // pays reports whether a rule owes anything for a conversion.

@@ -2,6 +2,7 @@ package settlement_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -79,7 +80,6 @@ func someFacts(t *rapid.T) settlement.Facts {
 		switch rapid.IntRange(0, 3).Draw(t, "rate") {
 		case 0:
 			c = euros(c, rapid.SampledFrom([]string{"1.1", "0.9", "0.001"}).Draw(t, "into dollars"))
-			c.PricedNow = rapid.Bool().Draw(t, "just now")
 		case 1:
 			c.Unpriced = true
 		}
@@ -207,6 +207,71 @@ func TestSettlingAgainChangesNothing(t *testing.T) {
 			t.Fatalf("got\n%s\nafter\n%s", bill(got), bill(once))
 		}
 	})
+}
+
+// TestUndoneIsWhatWasOwedOnTheWay: who settles the facts one by one as they occur grants what who settles them all at once finds owed or
+// undone, and nothing else.
+func TestUndoneIsWhatWasOwedOnTheWay(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := someFacts(t)
+		f.Stored, f.HonoredUntil, f.Now = state.ReferralAttributed, nil, joined.Add(400*day)
+		granted := map[string]bool{}
+		for _, m := range oneByOne(&f) {
+			for _, d := range settlement.Settle(until(f, m)).Rewards {
+				if d.Net > 0 {
+					granted[d.Rule.Key+" for "+d.CauseID] = true
+				}
+			}
+		}
+		told := map[string]bool{}
+		o := settlement.Settle(f)
+		for _, d := range o.Rewards {
+			if d.Net > 0 || d.ConversionID == "" {
+				told[d.Rule.Key+" for "+d.CauseID] = true
+			}
+		}
+		for _, d := range o.Undone {
+			if d.Granted > 0 {
+				told[d.Rule.Key+" for "+d.CauseID] = true
+			}
+		}
+		if !maps.Equal(told, granted) {
+			t.Fatalf("told %v, granted %v\n%s", told, granted, bill(o))
+		}
+	})
+}
+
+// oneByOne makes facts of which no two occur at once and no conversion is undone before it occurs, and gives their times.
+func oneByOne(f *settlement.Facts) []time.Time {
+	moments := []time.Time{joined}
+	at := func(t time.Time) time.Time {
+		moments = append(moments, t.Add(time.Duration(len(moments))*time.Nanosecond))
+		return moments[len(moments)-1]
+	}
+	for i := range f.Conversions {
+		c := &f.Conversions[i]
+		c.Stored, c.Unpriced, c.OccurredAt = "", false, at(c.OccurredAt)
+		c.Reversals = slices.DeleteFunc(c.Reversals, func(r settlement.Reversal) bool { return r.OccurredAt.Before(c.OccurredAt) })
+		for j := range c.Reversals {
+			c.Reversals[j].OccurredAt = at(c.Reversals[j].OccurredAt)
+		}
+	}
+	for i := range f.Churns {
+		f.Churns[i].OccurredAt = at(f.Churns[i].OccurredAt)
+	}
+	return moments
+}
+
+// until is what had occurred by a time.
+func until(f settlement.Facts, m time.Time) settlement.Facts {
+	f.Conversions = slices.DeleteFunc(slices.Clone(f.Conversions), func(c settlement.Conversion) bool { return c.OccurredAt.After(m) })
+	for i := range f.Conversions {
+		c := &f.Conversions[i]
+		c.Reversals = slices.DeleteFunc(slices.Clone(c.Reversals), func(r settlement.Reversal) bool { return r.OccurredAt.After(m) })
+	}
+	f.Churns = slices.DeleteFunc(slices.Clone(f.Churns), func(c settlement.Churn) bool { return c.OccurredAt.After(m) })
+	return f
 }
 
 // TestRefundsAddUp: however a sale is refunded, what the refunds take of the reward adds up to what was granted, and no

@@ -52,10 +52,9 @@ type Conversion struct {
 	Stored     state.Conversion
 
 	// Exchange turns its amounts into the program's currency; nil when they are in it. While it is Unpriced there is no rate: it
-	// qualifies nothing, and what it would earn waits. PricedNow says that the rate has just come.
-	Exchange  *money.Exchange
-	Unpriced  bool
-	PricedNow bool
+	// qualifies nothing, and what it would earn waits.
+	Exchange *money.Exchange
+	Unpriced bool
 
 	// Group is the referrer's then, and Upline who was above the referrer, nearest first.
 	Group  string
@@ -68,20 +67,6 @@ type Conversion struct {
 
 	taken int64 // what Net took, and why
 	undo  reason.Code
-}
-
-// asOf returns what had occurred by a moment, with what had been taken of it by then.
-func asOf(conversions []Conversion, t time.Time) []Conversion {
-	var out []Conversion
-	for _, c := range conversions {
-		if c.OccurredAt.After(t) {
-			continue
-		}
-		known := slices.DeleteFunc(slices.Clone(c.Reversals), func(r Reversal) bool { return r.OccurredAt.After(t) })
-		c.taken, _, c.undo = Net(c.Amount, known)
-		out = append(out, c)
-	}
-	return out
 }
 
 // counts reports whether the conversion already counts on record.
@@ -113,8 +98,8 @@ type Churn struct {
 	OccurredAt time.Time
 }
 
-// Outcome is what follows from the facts. Undone is what conversions that arrive only now were owed when they occurred, and are
-// not any more.
+// Outcome is what follows from the facts. Undone is what conversions were owed once, and are not any more: who recorded the facts as they
+// occurred has granted it and taken it back.
 type Outcome struct {
 	State        state.Referral
 	Reason       reason.Code
@@ -190,13 +175,10 @@ func Settle(f Facts) Outcome {
 	}
 	for _, c := range conversions {
 		out.Conversions = append(out.Conversions, f.verdict(c, q, life))
-		dues := f.dues(c, q, life, conversions)
-		out.Rewards = append(out.Rewards, dues...)
-		if (!c.counts() || c.PricedNow) && !life.away(c.OccurredAt) {
-			out.Undone = append(out.Undone, f.undone(c, dues, conversions)...)
-		}
+		out.Rewards = append(out.Rewards, f.dues(c, q, life, conversions)...)
 	}
 	out.Rewards = append(out.Rewards, f.signupDues(q, life, conversions)...)
+	out.Undone = f.undone(out.Rewards, q, conversions)
 	return out
 }
 
