@@ -194,52 +194,6 @@ func (q *Queries) GetReferrerOf(ctx context.Context, db DBTX, arg GetReferrerOfP
 	return referrer_id, err
 }
 
-const hasDueWork = `-- name: HasDueWork :one
-SELECT (
-    EXISTS (SELECT 1 FROM resettlements WHERE resettlements.workspace_id = $1 AND resettlements.due_at <= $2)
-    OR EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = $1 AND rewards.state = 'pending' AND rewards.available_at <= $2)
-    OR EXISTS (
-        SELECT 1 FROM rewards
-        WHERE rewards.workspace_id = $1 AND rewards.state = 'available' AND rewards.expires_at <= $2
-    )
-    OR EXISTS (
-        SELECT 1 FROM referrals
-        WHERE referrals.workspace_id = $1 AND referrals.state = 'attributed' AND referrals.qualify_by <= $2
-    )
-    OR EXISTS (
-        SELECT 1 FROM tier_periods
-        WHERE tier_periods.workspace_id = $1 AND tier_periods.closed_at IS NULL AND tier_periods.close_at <= $2
-    )
-    OR EXISTS (SELECT 1 FROM payouts WHERE payouts.workspace_id = $1 AND payouts.due_at <= $2)
-    OR EXISTS (SELECT 1 FROM payout_runs WHERE payout_runs.workspace_id = $1 AND payout_runs.state = 'preparing')
-    OR EXISTS (
-        SELECT 1 FROM conversions
-        JOIN exchange_rates
-            ON exchange_rates.workspace_id = conversions.workspace_id
-            AND exchange_rates.from_currency = conversions.currency
-            AND exchange_rates.to_currency = conversions.base_currency
-            AND exchange_rates.effective_at <= conversions.occurred_at
-        WHERE conversions.workspace_id = $1
-            AND exchange_rates.workspace_id = $1
-            AND conversions.base_amount IS NULL
-    )
-)::boolean
-`
-
-type HasDueWorkParams struct {
-	WorkspaceID uuid.UUID
-	Now         time.Time
-}
-
-// Whether anything waits for a date of its own, or a conversion for a rate that is there, to be acted upon: a plain read, which locks
-// nothing.
-func (q *Queries) HasDueWork(ctx context.Context, db DBTX, arg HasDueWorkParams) (bool, error) {
-	row := db.QueryRow(ctx, hasDueWork, arg.WorkspaceID, arg.Now)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const listRefereeReferralsForUpdate = `-- name: ListRefereeReferralsForUpdate :many
 SELECT workspace_id, id, program_id, program_version_id, referrer_id, referee_id, code_id, signup_id, decision_id, state, reason, attributed_at, qualify_by, qualified_at, qualifying_conversion_id, churned_at, version, created_at, ended_at, holds_from FROM referrals
 WHERE referrals.workspace_id = $1

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
@@ -83,16 +85,36 @@ type Due struct {
 }
 
 // RunDue does everything that is due in a workspace, batch by batch, each in a transaction of its own. Where nothing is due, as
-// nearly always, that is three plain reads.
-func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, error) {
-	var done Due
-	var last db.GetReferralToExpireRow // passed by, so that one which does not move holds up no other
-	more, err := e.q.HasDueWork(ctx, st.DB(s.Workspace), db.HasDueWorkParams{WorkspaceID: s.Workspace, Now: s.Now})
-	if err != nil {
+// nearly always, that is one plain read.
+func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (done Due, err error) {
+	due, err := e.q.ListDueWork(ctx, st.DB(s.Workspace), db.ListDueWorkParams{WorkspaceID: s.Workspace, Now: s.Now})
+	if err != nil || len(due) == 0 {
 		return done, err
 	}
-	dueNow := more
-	for more {
+	if slices.ContainsFunc(due, func(w db.ListDueWorkRow) bool { return w.ByClock }) {
+		err = e.runDated(ctx, st, s, &done)
+	}
+	var unsealed error
+	done.Sealed, unsealed = e.SealEvents(ctx, st, s.Workspace) // last, with what was just written
+	return done, errors.Join(err, unsealed)
+}
+
+// runDated does what goes by the workspace's clock. What fails keeps nothing else from being done.
+func (e *Engine) runDated(ctx context.Context, st *store.Store, s Scope, done *Due) error {
+	var failed [6]error
+	failed[0] = e.runDates(ctx, st, s, done)
+	done.Resettled, failed[1] = e.resettleAll(ctx, st, s)
+	done.Priced, failed[2] = e.PriceConversions(ctx, st, s, math.MaxInt)
+	done.Rated, failed[3] = e.closeTierPeriods(ctx, st, s)
+	done.Payouts, failed[4] = e.runPayouts(ctx, st, s)
+	done.Erased, failed[5] = e.finishErasures(ctx, st, s)
+	return errors.Join(failed[:]...)
+}
+
+// runDates moves the rewards and referrals whose date has come.
+func (e *Engine) runDates(ctx context.Context, st *store.Store, s Scope, done *Due) error {
+	var last db.GetReferralToExpireRow // passed by, so that one which does not move holds up no other
+	for {
 		var n, lapsed int
 		var next *db.GetReferralToExpireRow
 		var expired bool
@@ -113,7 +135,7 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 			})
 		}
 		if err != nil {
-			return done, err
+			return err
 		}
 		done.Matured += n
 		done.Lapsed += lapsed
@@ -123,27 +145,10 @@ func (e *Engine) RunDue(ctx context.Context, st *store.Store, s Scope) (Due, err
 		if next != nil {
 			last = *next
 		}
-		more = n > 0 || lapsed > 0 || next != nil
-	}
-	if dueNow {
-		if done.Resettled, err = e.resettleAll(ctx, st, s); err != nil {
-			return done, err
-		}
-		if done.Priced, err = e.PriceConversions(ctx, st, s, math.MaxInt); err != nil {
-			return done, err
-		}
-		if done.Rated, err = e.closeTierPeriods(ctx, st, s); err != nil {
-			return done, err
-		}
-		if done.Payouts, err = e.runPayouts(ctx, st, s); err != nil {
-			return done, err
+		if n == 0 && lapsed == 0 && next == nil {
+			return nil
 		}
 	}
-	if done.Erased, err = e.finishErasures(ctx, st, s); err != nil {
-		return done, err
-	}
-	done.Sealed, err = e.SealEvents(ctx, st, s.Workspace) // last, with what was just written
-	return done, err
 }
 
 // MoveClock moves the clock of a test workspace forward; it stands at that time from then on. Errors: state_not_allowed in a

@@ -51,6 +51,7 @@ type Worker struct {
 	metrics *metrics
 
 	nextKeys, nextPartitions, nextAnalyze time.Time
+	missed                                time.Time // since when partitions should have been made
 }
 
 // New makes a worker; Run starts it.
@@ -80,32 +81,22 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
-// turn does everything that is due.
+// turn does everything that is due, and tells what it left.
 func (w *Worker) turn(ctx context.Context) {
 	began := w.now()
+	ages := map[string]time.Duration{}
 	workspaces, err := w.q.ListAllWorkspaces(ctx, w.store.DB(uuid.Nil))
 	complete := w.noted(ctx, "list_workspaces", uuid.Nil, err)
-	keysDue, partitionsDue := !began.Before(w.nextKeys), !began.Before(w.nextPartitions)
-	if partitionsDue && err == nil {
-		if w.do(ctx, "partitions", uuid.Nil, func(ctx context.Context) error { return w.store.EnsurePartitions(ctx, began) }) {
-			w.nextPartitions = began.Add(partitionInterval)
-		} else {
-			w.nextPartitions = began.Add(keyInterval)
-		}
+	keysDue := complete && !began.Before(w.nextKeys)
+	if complete {
+		w.upkeep(ctx, began, ages)
 	}
-	if err == nil && !began.Before(w.nextAnalyze) {
-		w.nextAnalyze = began.Add(analyzeInterval)
-		w.do(ctx, "analyze", uuid.Nil, func(ctx context.Context) error {
-			n, err := w.store.AnalyzeNew(ctx)
-			w.metrics.did("analyze", n)
-			return err
-		})
-	}
-	if keysDue && err == nil {
+	if keysDue {
 		// Workspace administration keeps its keys in a workspace that is not on the list.
 		complete = w.do(ctx, "forget_keys", engine.OperatorWorkspace, w.forgetKeys(engine.OperatorWorkspace, began)) && complete
 		w.nextKeys = began.Add(keyInterval)
 	}
+	measured := err == nil
 	for _, row := range workspaces {
 		id := row.WorkspaceID
 		complete = w.do(ctx, "due", id, func(ctx context.Context) error { return w.runDue(ctx, row) }) && complete
@@ -113,11 +104,60 @@ func (w *Worker) turn(ctx context.Context) {
 		if keysDue {
 			complete = w.do(ctx, "forget_keys", id, w.forgetKeys(id, began)) && complete
 		}
+		measured = w.do(ctx, "measure", id, func(ctx context.Context) error { return w.measure(ctx, row, ages) }) && measured
 		if ctx.Err() != nil {
 			return
 		}
 	}
+	if measured { // what could not be seen is no less than it was
+		w.metrics.left(ages)
+	}
 	w.metrics.turned(began, complete)
+}
+
+// upkeep does what concerns the whole database.
+func (w *Worker) upkeep(ctx context.Context, began time.Time, ages map[string]time.Duration) {
+	if !began.Before(w.nextPartitions) {
+		if w.do(ctx, "partitions", uuid.Nil, func(ctx context.Context) error { return w.store.EnsurePartitions(ctx, began) }) {
+			w.nextPartitions, w.missed = began.Add(partitionInterval), time.Time{}
+		} else {
+			w.nextPartitions = began.Add(keyInterval)
+			if w.missed.IsZero() {
+				w.missed = began
+			}
+		}
+	}
+	if !w.missed.IsZero() {
+		ages["partitions"] = began.Sub(w.missed)
+	}
+	if !began.Before(w.nextAnalyze) {
+		w.nextAnalyze = began.Add(analyzeInterval)
+		w.do(ctx, "analyze", uuid.Nil, func(ctx context.Context) error {
+			n, err := w.store.AnalyzeNew(ctx)
+			w.metrics.did("analyze", n)
+			return err
+		})
+	}
+}
+
+// measure finds what is still due in a workspace. Keys are due when they are past their time for longer than a round takes to come.
+func (w *Worker) measure(ctx context.Context, row db.Workspace, ages map[string]time.Duration) error {
+	now := w.now()
+	clock := engine.ScopeOf(row, now).Now
+	due, err := w.q.ListDueWork(ctx, w.store.DB(row.WorkspaceID), db.ListDueWorkParams{
+		WorkspaceID: row.WorkspaceID, Now: clock, ForgetBefore: now.Add(-keepKeys - keyInterval).UTC(),
+	})
+	for _, d := range due {
+		age := now.Sub(d.Since)
+		switch {
+		case d.ByClock:
+			age = clock.Sub(d.Since)
+		case d.Task == "forget_keys":
+			age -= keepKeys
+		}
+		ages[d.Task] = max(ages[d.Task], age)
+	}
+	return err
 }
 
 // do runs a task of the turn and says whether it worked.
@@ -165,6 +205,7 @@ func (w *Worker) runDue(ctx context.Context, row db.Workspace) error {
 	w.metrics.did("expire", done.Expired)
 	w.metrics.did("payouts", done.Payouts)
 	w.metrics.did("price", done.Priced)
+	w.metrics.did("close_periods", done.Rated)
 	w.metrics.did("erase", done.Erased)
 	w.metrics.did("seal", done.Sealed)
 	return err

@@ -84,39 +84,6 @@ FROM (
 ) AS unpaid
 ORDER BY unpaid.referee_id, unpaid.program_id;
 
--- name: HasDueWork :one
--- Whether anything waits for a date of its own, or a conversion for a rate that is there, to be acted upon: a plain read, which locks
--- nothing.
-SELECT (
-    EXISTS (SELECT 1 FROM resettlements WHERE resettlements.workspace_id = @workspace_id AND resettlements.due_at <= @now)
-    OR EXISTS (SELECT 1 FROM rewards WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'pending' AND rewards.available_at <= @now)
-    OR EXISTS (
-        SELECT 1 FROM rewards
-        WHERE rewards.workspace_id = @workspace_id AND rewards.state = 'available' AND rewards.expires_at <= @now
-    )
-    OR EXISTS (
-        SELECT 1 FROM referrals
-        WHERE referrals.workspace_id = @workspace_id AND referrals.state = 'attributed' AND referrals.qualify_by <= @now
-    )
-    OR EXISTS (
-        SELECT 1 FROM tier_periods
-        WHERE tier_periods.workspace_id = @workspace_id AND tier_periods.closed_at IS NULL AND tier_periods.close_at <= @now
-    )
-    OR EXISTS (SELECT 1 FROM payouts WHERE payouts.workspace_id = @workspace_id AND payouts.due_at <= @now)
-    OR EXISTS (SELECT 1 FROM payout_runs WHERE payout_runs.workspace_id = @workspace_id AND payout_runs.state = 'preparing')
-    OR EXISTS (
-        SELECT 1 FROM conversions
-        JOIN exchange_rates
-            ON exchange_rates.workspace_id = conversions.workspace_id
-            AND exchange_rates.from_currency = conversions.currency
-            AND exchange_rates.to_currency = conversions.base_currency
-            AND exchange_rates.effective_at <= conversions.occurred_at
-        WHERE conversions.workspace_id = @workspace_id
-            AND exchange_rates.workspace_id = @workspace_id
-            AND conversions.base_amount IS NULL
-    )
-)::boolean;
-
 -- name: GetReferralToExpire :one
 -- The next one after another. Not locked: its referee is locked first, as always, and then the row is looked at again.
 SELECT id, qualify_by FROM referrals
