@@ -182,3 +182,33 @@ func (b *ban) forfeit(ctx context.Context, w *db.Reward) error {
 	b.takeBack(w, left(old), w.Reason)
 	return b.moveReward(ctx, old, w)
 }
+
+// forfeitReturned takes what came back to a reward of somebody who was banned meanwhile: it is theirs no more than what the ban found.
+func (r *recorder) forfeitReturned(ctx context.Context, w *db.Reward) error {
+	lost, note := left(*w), bannedNote
+	w.Note, w.Reason, w.Reversed = &note, reason.ReferrerIneligible, w.Granted-w.Redeemed
+	r.takeBack(w, lost, w.Reason)
+	return r.countForfeit(ctx, *w, lost)
+}
+
+// countForfeit counts what a reward has lost besides what its history says.
+func (r *recorder) countForfeit(ctx context.Context, reward db.Reward, lost int64) error {
+	if reward.ReferralID == nil {
+		h := &history{}
+		err := r.tx.Load(ctx, r.e.loadProgram(ctx, r.s, reward.ProgramID, h))
+		r.countManual(h, reward, counts{rewardsReversed: lost})
+		return err
+	}
+	h, _, err := r.e.loadHistoryOf(ctx, r.tx, r.s, *reward.ReferralID)
+	if err != nil {
+		return err
+	}
+	h.tally(-1, r.counts)
+	for i := range h.rewards {
+		if h.rewards[i].ID == reward.ID {
+			h.rewards[i].Reversed = reward.Reversed
+		}
+	}
+	h.tally(1, r.counts)
+	return nil
+}

@@ -19,25 +19,18 @@ func (w *payoutWork) keyOf(attempt int64) string {
 	return w.ID.String() + "_" + strconv.FormatInt(attempt, 10)
 }
 
-// attemptOf reads the key of an attempt that was submitted; 0 when it is none.
-func (w *payoutWork) attemptOf(key string) int64 {
-	id, number, _ := strings.Cut(key, "_")
+// wasSubmitted says whether a key names an attempt that was submitted: an earlier one, or the present one if that has been.
+func (w *payoutWork) wasSubmitted(key string) bool {
+	_, number, _ := strings.Cut(key, "_")
 	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || id != w.ID.String() || key != w.keyOf(n) || w.ProviderKey == nil {
-		return 0
-	}
-	latest, _ := strconv.ParseInt(strings.TrimPrefix(*w.ProviderKey, id+"_"), 10, 64)
-	if n < 1 || n > latest {
-		return 0
-	}
-	return n
+	return err == nil && n > 0 && key == w.keyOf(n) && (n < w.Attempt || key == deref(w.ProviderKey))
 }
 
 // MarkPayoutPaid records that the provider has paid. Key, if given, says which attempt succeeded. It may be one that was given up, as long
 // as none is under way since: then the payout goes along all the arrows between at once. Errors: not_found, state_not_allowed.
 func (e *Engine) MarkPayoutPaid(ctx context.Context, tx *store.Tx, s Scope, id uuid.UUID, reference string, key *string) (db.Payout, error) {
 	return e.changePayout(ctx, tx, s, id, func(w *payoutWork) error {
-		if key != nil && w.attemptOf(*key) == 0 {
+		if key != nil && !w.wasSubmitted(*key) {
 			return problem.StateNotAllowed.With("the payout has no such attempt")
 		}
 		if w.State == state.PayoutPaid && deref(w.ProviderReference) == reference && (key == nil || *key == deref(w.ProviderKey)) {
@@ -54,7 +47,8 @@ func (e *Engine) MarkPayoutPaid(ctx context.Context, tx *store.Tx, s Scope, id u
 	})
 }
 
-// late takes a payout that was given up to where it is submitted, by the attempt that succeeded after all.
+// late takes a payout that was given up to where it is submitted, by the attempt that succeeded after all. Attempts are counted on from
+// the last one all the same, so that no key is ever given twice.
 func (w *payoutWork) late(key string) error {
 	const note = "paid after all"
 	if w.State == state.PayoutFailed {
@@ -70,7 +64,7 @@ func (w *payoutWork) late(key string) error {
 	if w.State != state.PayoutApproved {
 		return w.notAllowed("be paid")
 	}
-	w.Attempt, w.ProviderKey = w.attemptOf(key), &key
+	w.ProviderKey = &key
 	return w.to(state.PayoutSubmitted, "payout.submitted", note)
 }
 

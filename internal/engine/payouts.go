@@ -129,10 +129,7 @@ func (w *payoutWork) unreserve(ctx context.Context, reward db.Reward, amount int
 	w.event("reward.unreserved", "reward", reward.ID, rewardData(reward))
 	switch lost := left(reward); {
 	case banned && lost > 0:
-		note := bannedNote
-		reward.Note, reward.Reason, reward.Reversed = &note, reason.ReferrerIneligible, reward.Granted
-		w.takeBack(&reward, lost, reward.Reason)
-		if err := w.countForfeit(ctx, reward, lost); err != nil {
+		if err := w.forfeitReturned(ctx, &reward); err != nil {
 			return err
 		}
 	case lost == 0 && reward.Reversed > 0:
@@ -140,28 +137,6 @@ func (w *payoutWork) unreserve(ctx context.Context, reward db.Reward, amount int
 		w.event("reward.cancelled", "reward", reward.ID, notedData(reward))
 	}
 	return w.moveReward(ctx, old, &reward)
-}
-
-// countForfeit counts what a reward has lost besides what its history says.
-func (w *payoutWork) countForfeit(ctx context.Context, reward db.Reward, lost int64) error {
-	if reward.ReferralID == nil {
-		h := &history{}
-		err := w.tx.Load(ctx, w.e.loadProgram(ctx, w.s, reward.ProgramID, h))
-		w.countManual(h, reward, counts{rewardsReversed: lost})
-		return err
-	}
-	h, _, err := w.e.loadHistoryOf(ctx, w.tx, w.s, *reward.ReferralID)
-	if err != nil {
-		return err
-	}
-	h.tally(-1, w.counts)
-	for i := range h.rewards {
-		if h.rewards[i].ID == reward.ID {
-			h.rewards[i].Reversed = reward.Reversed
-		}
-	}
-	h.tally(1, w.counts)
-	return nil
 }
 
 // lockRewards locks the owner, as far as rows refer to it, and then the rewards.

@@ -134,14 +134,19 @@ func spentFirst(a, b db.Reward) int {
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
-// VoidRedemption gives everything that a redemption took back to its rewards, once. What has expired since lapses at once, and what a
-// reversal has taken since settles that debt. Errors: not_found, state_not_allowed.
-func (e *Engine) VoidRedemption(ctx context.Context, tx *store.Tx, s Scope, id uuid.UUID, note string) (Redemption, error) {
-	var out Redemption
+// VoidRedemption gives everything that a redemption took back to its rewards, once. What has expired since lapses at once, what a
+// reversal has taken since settles that debt, and somebody who was banned since has nothing of it. Errors: not_found,
+// state_not_allowed.
+func (e *Engine) VoidRedemption(ctx context.Context, tx *store.Tx, s Scope, id uuid.UUID, note string) (out Redemption, err error) {
+	out.CreditRedemption, err = e.q.GetRedemption(ctx, tx.DB(), db.GetRedemptionParams{WorkspaceID: s.Workspace, ID: id})
+	if err != nil {
+		return out, store.OrNotFound(err, "the redemption")
+	}
+	var owner db.Participant
 	var rewards []db.Reward
-	err := tx.Load(ctx, func(tx store.DBTX) (err error) {
-		out.CreditRedemption, err = e.q.GetRedemption(ctx, tx, db.GetRedemptionParams{WorkspaceID: s.Workspace, ID: id})
-		return store.OrNotFound(err, "the redemption")
+	err = tx.Load(ctx, func(tx store.DBTX) (err error) {
+		owner, err = e.q.GetParticipantForKeyShare(ctx, tx, db.GetParticipantForKeyShareParams{WorkspaceID: s.Workspace, ID: out.ParticipantID})
+		return err
 	}, func(tx store.DBTX) (err error) {
 		rewards, err = e.q.ListRedeemedRewardsForUpdate(ctx, tx, db.ListRedeemedRewardsForUpdateParams{WorkspaceID: s.Workspace, RedemptionID: id})
 		return err
@@ -166,6 +171,11 @@ func (e *Engine) VoidRedemption(ctx context.Context, tx *store.Tx, s Scope, id u
 		w := &rewards[i]
 		old := *w
 		v.Lapsed += r.unspend(w, took[w.ID])
+		if owner.State == state.ParticipantBanned && left(*w) > 0 && state.Rewards.Allows(w.State, state.RewardCancelled) {
+			if err := r.forfeitReturned(ctx, w); err != nil {
+				return out, err
+			}
+		}
 		if err := r.moveReward(ctx, old, w); err != nil {
 			return out, err
 		}

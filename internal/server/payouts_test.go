@@ -214,7 +214,7 @@ func TestLateSuccess(t *testing.T) {
 		refused[*client.MarkPayoutPaidResult](t, "state_not_allowed", "")(p.markPaid(id, "late", ptr(id.String()+"_2")))
 		refused[*client.MarkPayoutPaidResult](t, "state_not_allowed", "")(p.markPaid(id, "late", ptr(uuid.NewString()+"_1")))
 		paid := must[*client.MarkPayoutPaidResult](t)(p.markPaid(id, "late", &key)).JSON200
-		if paid.State != "paid" || paid.Attempt != 1 || p.rewardState(reward.ID) != "paid 3000" {
+		if paid.State != "paid" || paid.ProviderKey.MustGet() != key || p.rewardState(reward.ID) != "paid 3000" {
 			t.Errorf("%s: %+v", c.name, paid)
 		}
 		must[*client.MarkPayoutPaidResult](t)(p.markPaid(id, "late", &key))
