@@ -6998,7 +6998,7 @@ type ClientInterface interface {
 
 	// VoidCreditRedemptionWithBody Void a redemption
 	//
-	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -7007,7 +7007,7 @@ type ClientInterface interface {
 
 	// VoidCreditRedemption Void a redemption
 	//
-	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8857,7 +8857,7 @@ func (c *Client) GetCreditRedemption(ctx context.Context, redemptionID Redemptio
 
 // VoidCreditRedemptionWithBody Void a redemption
 //
-// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
 //
 // Takes any type of body and a specified content type.
 //
@@ -8876,7 +8876,7 @@ func (c *Client) VoidCreditRedemptionWithBody(ctx context.Context, redemptionID 
 
 // VoidCreditRedemption Void a redemption
 //
-// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -18770,7 +18770,7 @@ type ClientWithResponsesInterface interface {
 
 	// VoidCreditRedemptionWithBodyWithResponse Void a redemption
 	//
-	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -18779,7 +18779,7 @@ type ClientWithResponsesInterface interface {
 
 	// VoidCreditRedemptionWithResponse Void a redemption
 	//
-	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+	// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -35583,7 +35583,7 @@ func (c *ClientWithResponses) GetCreditRedemptionWithResponse(ctx context.Contex
 
 // VoidCreditRedemptionWithBodyWithResponse Void a redemption
 //
-// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -35598,7 +35598,7 @@ func (c *ClientWithResponses) VoidCreditRedemptionWithBodyWithResponse(ctx conte
 
 // VoidCreditRedemptionWithResponse Void a redemption
 //
-// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+// Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -1564,7 +1564,7 @@ export const getCreditRedemption = <ThrowOnError extends boolean = false>(option
 /**
  * Void a redemption
  *
- * Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first.
+ * Gives everything that the redemption took back to the rewards it came from, once; a second time is `state_not_allowed`. A reward keeps its expiry: what comes back to one that has expired lapses at once, and `lapsed` says how much. What a refund took in the meantime is settled first. What comes back to somebody who was banned in the meantime is cancelled.
  */
 export const voidCreditRedemption = <ThrowOnError extends boolean = false>(options: Options<VoidCreditRedemptionData, ThrowOnError>): RequestResult<VoidCreditRedemptionResponses, VoidCreditRedemptionErrors, ThrowOnError> => (options.client ?? client).post<VoidCreditRedemptionResponses, VoidCreditRedemptionErrors, ThrowOnError>({
     security: [{
