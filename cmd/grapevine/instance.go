@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/grapevine-referrals/grapevine/internal/config"
 	"github.com/grapevine-referrals/grapevine/internal/engine"
@@ -57,7 +58,9 @@ func (i *instance) assemble(ctx context.Context, cfg config.Config) error {
 	if i.url = cfg.PublicURL; i.url == "" {
 		i.url = "http://" + reachable(i.listener.Addr())
 	}
-	i.worker = worker.New(worker.Options{Store: i.store, Engine: i.engine, Log: i.log})
+	i.worker = worker.New(worker.Options{
+		Store: i.store, Engine: i.engine, Log: i.log, KeepClicks: time.Duration(cfg.KeepClicksDays) * 24 * time.Hour, MaxFactAge: cfg.MaxFactAge,
+	})
 	i.edge, err = server.New(server.Options{
 		Log: i.log, PublicURL: i.url, OperatorToken: cfg.OperatorToken, TrustedProxies: cfg.TrustedProxies, AllowedOrigins: cfg.AllowedOrigins,
 		MaxFactAge: cfg.MaxFactAge, RateLimit: server.Rate{PerSecond: cfg.RateLimit}, MaxBodyBytes: int64(cfg.MaxBodyBytes),

@@ -34,6 +34,7 @@ type Config struct {
 	AllowPrivateTargets bool `env:"GRAPEVINE_ALLOW_PRIVATE_TARGETS" doc:"post payouts to webhooks in private networks too, and by http; for tests and closed networks"`
 
 	MaxFactAge        time.Duration `env:"GRAPEVINE_MAX_FACT_AGE" default:"720h" min:"1h" doc:"how far back a fact may claim to have occurred; older ones are refused"`
+	KeepClicksDays    int           `env:"GRAPEVINE_KEEP_CLICKS_DAYS" default:"0" min:"0" max:"36500" doc:"days after which clicks are dropped, a whole month at a time and none that a signup may still come of; 0 keeps them for ever"`
 	RateLimit         int           `env:"GRAPEVINE_RATE_LIMIT" default:"1000" min:"1" doc:"requests per second and API key, on this instance"`
 	MaxBodyBytes      int           `env:"GRAPEVINE_MAX_BODY_BYTES" default:"1048576" min:"1024" doc:"largest request body"`
 	RequestTimeout    time.Duration `env:"GRAPEVINE_REQUEST_TIMEOUT" default:"15s" min:"1s" doc:"time to work on a request; a commit that has begun is not cut"`

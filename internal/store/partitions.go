@@ -20,22 +20,32 @@ func (s *Store) EnsurePartitions(ctx context.Context, now time.Time) error {
 
 // EnsurePartitions is Store.EnsurePartitions for who has no Store yet.
 func EnsurePartitions(ctx context.Context, ownerURL string, now time.Time) error {
+	return asOwner(ctx, ownerURL, func(conn *pgx.Conn) error {
+		first := monthOf(now).AddDate(0, -1, 0)
+		for month := range partitionsAhead + 2 {
+			if err := ensureMonth(ctx, conn, "clicks", first.AddDate(0, month, 0)); err != nil {
+				return fmt.Errorf("store: partition of clicks for %s: %w", first.AddDate(0, month, 0).Format("2006-01"), err)
+			}
+		}
+		return nil
+	})
+}
+
+// asOwner changes partitions. Clicks that are written meanwhile must not queue behind a wait of it: the next turn tries again.
+func asOwner(ctx context.Context, ownerURL string, change func(*pgx.Conn) error) error {
 	conn, err := pgx.Connect(ctx, ownerURL)
 	if err != nil {
 		return toProblem(fmt.Errorf("store: %w", err))
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	// Clicks that are written meanwhile must not queue behind a wait of ours; the next turn tries again.
 	if _, err := conn.Exec(ctx, "SET lock_timeout = '2s'"); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	first := time.Date(now.UTC().Year(), now.UTC().Month()-1, 1, 0, 0, 0, 0, time.UTC)
-	for month := range partitionsAhead + 2 {
-		if err := ensureMonth(ctx, conn, "clicks", first.AddDate(0, month, 0)); err != nil {
-			return fmt.Errorf("store: partition of clicks for %s: %w", first.AddDate(0, month, 0).Format("2006-01"), err)
-		}
-	}
-	return nil
+	return change(conn)
+}
+
+func monthOf(t time.Time) time.Time {
+	return time.Date(t.UTC().Year(), t.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
 func ensureMonth(ctx context.Context, conn *pgx.Conn, table string, month time.Time) error {

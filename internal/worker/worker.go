@@ -25,9 +25,9 @@ const (
 	// keyBatch is how many keys one statement deletes: few enough to be done long before the statement timeout.
 	keyBatch = 5000
 	// How often things are done that need not be done every second.
-	keyInterval       = time.Minute
-	partitionInterval = time.Hour
-	analyzeInterval   = 5 * time.Second
+	keyInterval     = time.Minute
+	retryInterval   = time.Minute
+	analyzeInterval = 5 * time.Second
 )
 
 // Options are what a worker works with. Now and Ticks are for tests.
@@ -35,6 +35,9 @@ type Options struct {
 	Store  *store.Store
 	Engine *engine.Engine
 	Log    *slog.Logger
+
+	KeepClicks time.Duration // how long clicks are kept; 0: for ever
+	MaxFactAge time.Duration // how far back a fact may claim to have occurred
 
 	Now   func() time.Time // nil: time.Now
 	Ticks <-chan time.Time // begins a turn; nil: every second
@@ -50,13 +53,20 @@ type Worker struct {
 	ticks   <-chan time.Time
 	metrics *metrics
 
-	nextKeys, nextPartitions, nextAnalyze time.Time
-	missed                                time.Time // since when partitions should have been made
+	keepClicks, maxFactAge time.Duration
+	nextKeys, nextAnalyze  time.Time
+	tasks                  map[string]hourly
 }
+
+// hourly is when a task is done next, and since when it has failed.
+type hourly struct{ next, missed time.Time }
 
 // New makes a worker; Run starts it.
 func New(o Options) *Worker {
-	w := &Worker{store: o.Store, engine: o.Engine, q: db.New(), log: o.Log, now: o.Now, ticks: o.Ticks}
+	w := &Worker{
+		store: o.Store, engine: o.Engine, q: db.New(), log: o.Log, now: o.Now, ticks: o.Ticks, keepClicks: o.KeepClicks,
+		maxFactAge: o.MaxFactAge, tasks: map[string]hourly{},
+	}
 	if w.now == nil {
 		w.now = time.Now
 	}
@@ -117,18 +127,13 @@ func (w *Worker) turn(ctx context.Context) {
 
 // upkeep does what concerns the whole database.
 func (w *Worker) upkeep(ctx context.Context, began time.Time, ages map[string]time.Duration) {
-	if !began.Before(w.nextPartitions) {
-		if w.do(ctx, "partitions", uuid.Nil, func(ctx context.Context) error { return w.store.EnsurePartitions(ctx, began) }) {
-			w.nextPartitions, w.missed = began.Add(partitionInterval), time.Time{}
-		} else {
-			w.nextPartitions = began.Add(keyInterval)
-			if w.missed.IsZero() {
-				w.missed = began
-			}
-		}
-	}
-	if !w.missed.IsZero() {
-		ages["partitions"] = began.Sub(w.missed)
+	w.hourly(ctx, "partitions", began, ages, func(ctx context.Context) error { return w.store.EnsurePartitions(ctx, began) })
+	if w.keepClicks > 0 {
+		w.hourly(ctx, "drop_clicks", began, ages, func(ctx context.Context) error {
+			n, err := w.store.DropClicks(ctx, began.Add(-w.keepClicks), began, w.maxFactAge)
+			w.metrics.did("drop_clicks", n)
+			return err
+		})
 	}
 	if !began.Before(w.nextAnalyze) {
 		w.nextAnalyze = began.Add(analyzeInterval)
@@ -137,6 +142,22 @@ func (w *Worker) upkeep(ctx context.Context, began time.Time, ages map[string]ti
 			w.metrics.did("analyze", n)
 			return err
 		})
+	}
+}
+
+// hourly does a task once an hour, and sooner after it failed. Its age is for how long it has failed.
+func (w *Worker) hourly(ctx context.Context, task string, began time.Time, ages map[string]time.Duration, fn func(context.Context) error) {
+	t := w.tasks[task]
+	if !began.Before(t.next) {
+		if w.do(ctx, task, uuid.Nil, fn) {
+			t = hourly{next: began.Add(time.Hour)}
+		} else if t.next = began.Add(retryInterval); t.missed.IsZero() {
+			t.missed = began
+		}
+		w.tasks[task] = t
+	}
+	if !t.missed.IsZero() {
+		ages[task] = began.Sub(t.missed)
 	}
 }
 

@@ -72,4 +72,16 @@ SELECT format(
 FROM stored AS s
 FULL JOIN facts AS f USING (workspace_id, participant_id, program_id, day, name)
 WHERE coalesce(s.value, 0) <> coalesce(f.value, 0)
+    AND NOT (
+        -- The clicks of months that were dropped are still counted.
+        name IN ('clicks', 'human_clicks', 'unique_visitors') AND s.value > coalesce(f.value, 0)
+        AND EXISTS (
+            SELECT FROM workspaces AS w
+            CROSS JOIN (
+                SELECT min(to_date(right(relname, 6), 'YYYYMM')) AS day FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+                WHERE inhparent = 'clicks'::regclass AND relname ~ '^clicks_[0-9]{6}$'
+            ) AS kept
+            WHERE w.workspace_id = s.workspace_id AND w.created_at < kept.day AND (s.day < kept.day + 31 OR w.clock_at IS NOT NULL)
+        )
+    )
 ORDER BY 1
