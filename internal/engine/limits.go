@@ -60,6 +60,21 @@ func (h *history) boundsOf(doc rules.Document, due settlement.Due) []bound {
 	return out
 }
 
+// boundsOnRecord locks the limits that a reward counts against, which may be those of a period that is over, with the most that they have
+// ever allowed.
+func (r *recorder) boundsOnRecord(ctx context.Context, w db.Reward) ([]bound, error) {
+	wanted := map[limitKey]int64{}
+	for _, text := range w.Limits {
+		wanted[limitOf(w, text)] = 0
+	}
+	err := r.lockLimits(ctx, wanted)
+	var out []bound
+	for k := range wanted {
+		out = append(out, bound{k, r.limits[k].Ceiling})
+	}
+	return out, err
+}
+
 // lockLimits makes the rows of limits and locks them until the end, in one order for all transactions. Those that this transaction has
 // locked already stay as they are.
 func (r *recorder) lockLimits(ctx context.Context, wanted map[limitKey]int64, also ...load) error {
@@ -86,7 +101,7 @@ func (r *recorder) lockLimits(ctx context.Context, wanted map[limitKey]int64, al
 		loads = append(loads, func(tx store.DBTX) error {
 			rows, err := r.e.q.LockLimits(ctx, tx, p)
 			for _, row := range rows {
-				r.limits[limitKey{row.ProgramID, row.ParticipantID, row.Name, row.Period.UTC()}] = row.Used
+				r.limits[limitKey{row.ProgramID, row.ParticipantID, row.Name, row.Period.UTC()}] = row
 			}
 			return err
 		})
@@ -106,7 +121,7 @@ func compareLimits(a, b limitKey) int {
 func (r *recorder) headroom(bounds []bound, amount int64) (granted int64, why reason.Code) {
 	granted = amount
 	for _, b := range bounds {
-		left := max(0, b.most-r.limits[b.key]-r.used[b.key])
+		left := max(0, b.most-r.limits[b.key].Used-r.used[b.key])
 		if left >= granted {
 			continue
 		}

@@ -36,7 +36,7 @@ func (r *recorder) goals(h *history, b before) []goal {
 		for _, k := range changedMonths(b.reached[ref.ID], h.reached(ref)) {
 			for _, m := range milestones {
 				start := calendar.Start(m.Period, k.month, time.UTC)
-				g := goal{Milestone: m, referrer: ref.ReferrerID, version: ref.ProgramVersionID, start: start, at: h.latest(ref, r.s.Now)}
+				g := goal{Milestone: m, referrer: ref.ReferrerID, version: ref.ProgramVersionID, start: start, at: h.latest(ref, m.Period, start, r.s.Now)}
 				g.cause = uuid.NewSHA1(h.program.ID, []byte(strings.Join(
 					[]string{"milestone", ref.ReferrerID.String(), m.Key, string(m.Period), start.Format(time.DateOnly)}, "\x00",
 				)))
@@ -65,11 +65,12 @@ func changedMonths(old, now map[monthCell]progress) []monthCell {
 	return out
 }
 
-// latest is when the last conversion of a referral occurred: the hold of a milestone counts from it.
-func (h *history) latest(ref db.Referral, now time.Time) time.Time {
+// latest is when the last conversion of a referral in a period occurred: the hold of a milestone counts from it.
+func (h *history) latest(ref db.Referral, p rules.Period, start, now time.Time) time.Time {
 	var at time.Time
 	for _, c := range h.conversions {
-		if c.ReferralID != nil && *c.ReferralID == ref.ID && c.OccurredAt.After(at) {
+		in := c.ReferralID != nil && *c.ReferralID == ref.ID && calendar.Start(p, c.OccurredAt, h.zone).Equal(start)
+		if in && c.OccurredAt.After(at) {
 			at = c.OccurredAt
 		}
 	}
@@ -120,17 +121,29 @@ func (r *recorder) payGoals(ctx context.Context, h *history, goals []goal, paid 
 		if !g.Reversible {
 			continue
 		}
-		reversed, why := int64(0), reason.Reinstated
-		if !reached {
-			reversed, why = w.Granted, reason.MilestoneLost
-		}
 		was := w.Reversed
-		if err := r.adjust(ctx, &w, reversed, why); err != nil {
+		if err := r.keepMilestone(ctx, &w, reached); err != nil {
 			return err
 		}
 		r.countManual(h, w, counts{rewardsReversed: w.Reversed - was})
 	}
 	return nil
+}
+
+// keepMilestone takes a milestone back that is not reached any more, and gives it back within its limits when it is reached again.
+func (r *recorder) keepMilestone(ctx context.Context, w *db.Reward, reached bool) error {
+	if !reached {
+		return r.adjust(ctx, w, w.Granted, reason.MilestoneLost)
+	}
+	reversed := w.Granted - netOf(*w, settlement.Due{Granted: *w.AmountValue, Net: *w.AmountValue})
+	if reversed >= w.Reversed {
+		return nil
+	}
+	bounds, err := r.boundsOnRecord(ctx, *w)
+	if err != nil {
+		return err
+	}
+	return r.restore(ctx, w, bounds, reversed, reason.Reinstated)
 }
 
 func (r *recorder) grantMilestone(ctx context.Context, h *history, g goal) error {

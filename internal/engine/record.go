@@ -26,8 +26,8 @@ type recorder struct {
 	events    []event
 	made      []db.Referral // by this transaction, which the database does not show before its end
 
-	limits map[limitKey]int64 // what locked limits held
-	used   map[limitKey]int64 // what this transaction adds to limits
+	limits map[limitKey]db.RewardLimit // as they were when they were locked
+	used   map[limitKey]int64          // what this transaction adds to limits
 	stored map[monthCell]progress
 	months map[monthCell]progress // what this transaction adds to what referrers have reached
 }
@@ -40,7 +40,7 @@ type event struct {
 
 func (e *Engine) record(tx *store.Tx, s Scope) *recorder {
 	return &recorder{
-		e: e, tx: tx, s: s, counts: map[cell]counts{}, limits: map[limitKey]int64{}, used: map[limitKey]int64{},
+		e: e, tx: tx, s: s, counts: map[cell]counts{}, limits: map[limitKey]db.RewardLimit{}, used: map[limitKey]int64{},
 		stored: map[monthCell]progress{}, months: map[monthCell]progress{},
 	}
 }

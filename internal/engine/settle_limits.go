@@ -71,7 +71,7 @@ func (h *history) wanted(outcomes []settlement.Outcome, wanted map[limitKey]int6
 		ref := h.referrals[i]
 		for _, due := range append(o.Rewards[:len(o.Rewards):len(o.Rewards)], o.Undone...) {
 			at, known := stored[keyOf(due)]
-			if due.Denied || due.Unpriced || known && netOf(h.rewards[at], due) <= h.rewards[at].Granted-h.rewards[at].Reversed {
+			if due.Denied || due.Unpriced || known && !asksFor(h.rewards[at], due) {
 				continue
 			}
 			if !known && due.Rule.Tiers != nil {
@@ -84,6 +84,11 @@ func (h *history) wanted(outcomes []settlement.Outcome, wanted map[limitKey]int6
 		}
 	}
 	return tiered
+}
+
+// asksFor reports whether a reward on record is given something back, or a better tier adds to it.
+func asksFor(w db.Reward, due settlement.Due) bool {
+	return netOf(w, due) > w.Granted-w.Reversed || due.Granted > w.Granted+w.Capped
 }
 
 // othersReached tells what a participant has reached by everything but one referral, whose own part the rules count.

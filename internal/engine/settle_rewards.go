@@ -79,18 +79,7 @@ func (r *recorder) pay(
 			return nil
 		}
 		w := &h.rewards[at]
-		reversed := w.Granted - netOf(*w, due)
-		if reversed < w.Reversed {
-			reversed = r.restorable(w, h.boundsOf(h.rulesOf(ref, due), due), reversed)
-		}
-		if barred(ref) && due.Rule.Beneficiary == rules.Referrer && w.State != state.RewardPaid {
-			reversed = max(reversed, w.Reversed)
-		}
-		why := due.Reason
-		if reversed > w.Reversed && why == reason.Granted {
-			why = reason.TierRerated
-		}
-		if err := r.adjust(ctx, w, reversed, why); err != nil || final(*w) {
+		if err := r.bring(ctx, h, ref, due, w); err != nil || final(*w) {
 			return err
 		}
 		cause = causeRerating
@@ -104,6 +93,21 @@ func (r *recorder) pay(
 			return nil
 		}
 	}
+}
+
+// bring brings a reward on record to what is owed of it.
+func (r *recorder) bring(ctx context.Context, h *history, ref db.Referral, due settlement.Due, w *db.Reward) error {
+	reversed, why := w.Granted-netOf(*w, due), due.Reason
+	switch {
+	case reversed >= w.Reversed:
+		if reversed > w.Reversed && why == reason.Granted {
+			why = reason.TierRerated
+		}
+		return r.adjust(ctx, w, reversed, why)
+	case barred(ref) && due.Rule.Beneficiary == rules.Referrer && w.State != state.RewardPaid:
+		return nil
+	}
+	return r.restore(ctx, w, h.boundsOf(h.rulesOf(ref, due), due), reversed, why)
 }
 
 // causeRerating is the cause of what a better tier adds to a reward.
@@ -140,12 +144,20 @@ func netOf(w db.Reward, due settlement.Due) int64 {
 	return max(0, min(due.Net, due.Granted-w.Capped, w.Granted))
 }
 
-// restorable is the reversed amount that remains when less is reversed than before: what a limit does not have room for stays away.
-func (r *recorder) restorable(w *db.Reward, bounds []bound, reversed int64) int64 {
-	back := w.Reversed - reversed
-	granted, _ := r.headroom(bounds, back)
+// restore gives back what is reversed of a reward beyond an amount, as far as its limits have room. The rest stays away for good, and the
+// reward says so.
+func (r *recorder) restore(ctx context.Context, w *db.Reward, bounds []bound, reversed int64, why reason.Code) error {
+	if final(*w) {
+		return nil
+	}
+	old, back := *w, w.Reversed-reversed
+	granted, limited := r.headroom(bounds, back)
 	w.Capped += back - granted
-	return reversed + back - granted
+	if granted > 0 {
+		return r.adjust(ctx, w, w.Reversed-granted, why)
+	}
+	w.Reason = limited
+	return r.moveReward(ctx, old, w)
 }
 
 // barred says whether a referral ended with a ban of its referrer, to whom nothing is given back then but what had been paid.
