@@ -6905,7 +6905,7 @@ type ClientInterface interface {
 
 	// RecordConversionWithBody Record a conversion
 	//
-	// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+	// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -6914,7 +6914,7 @@ type ClientInterface interface {
 
 	// RecordConversion Record a conversion
 	//
-	// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+	// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6948,7 +6948,7 @@ type ClientInterface interface {
 
 	// ReverseConversionWithBody Reverse a conversion
 	//
-	// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+	// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -6957,7 +6957,7 @@ type ClientInterface interface {
 
 	// ReverseConversion Reverse a conversion
 	//
-	// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+	// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -7912,7 +7912,7 @@ type ClientInterface interface {
 
 	// CreateSignupWithBody Record a signup
 	//
-	// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+	// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -7921,7 +7921,7 @@ type ClientInterface interface {
 
 	// CreateSignup Record a signup
 	//
-	// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+	// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8654,7 +8654,7 @@ func (c *Client) ListConversions(ctx context.Context, params *ListConversionsPar
 
 // RecordConversionWithBody Record a conversion
 //
-// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -8673,7 +8673,7 @@ func (c *Client) RecordConversionWithBody(ctx context.Context, params *RecordCon
 
 // RecordConversion Record a conversion
 //
-// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8747,7 +8747,7 @@ func (c *Client) GetConversion(ctx context.Context, conversionID ConversionIDPat
 
 // ReverseConversionWithBody Reverse a conversion
 //
-// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -8766,7 +8766,7 @@ func (c *Client) ReverseConversionWithBody(ctx context.Context, conversionID Con
 
 // ReverseConversion Reverse a conversion
 //
-// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10911,7 +10911,7 @@ func (c *Client) ListSignups(ctx context.Context, params *ListSignupsParams, req
 
 // CreateSignupWithBody Record a signup
 //
-// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -10930,7 +10930,7 @@ func (c *Client) CreateSignupWithBody(ctx context.Context, params *CreateSignupP
 
 // CreateSignup Record a signup
 //
-// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -18671,7 +18671,7 @@ type ClientWithResponsesInterface interface {
 
 	// RecordConversionWithBodyWithResponse Record a conversion
 	//
-	// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+	// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -18680,7 +18680,7 @@ type ClientWithResponsesInterface interface {
 
 	// RecordConversionWithResponse Record a conversion
 	//
-	// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+	// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -18716,7 +18716,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReverseConversionWithBodyWithResponse Reverse a conversion
 	//
-	// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+	// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -18725,7 +18725,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReverseConversionWithResponse Reverse a conversion
 	//
-	// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+	// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19796,7 +19796,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSignupWithBodyWithResponse Record a signup
 	//
-	// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+	// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19805,7 +19805,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSignupWithResponse Record a signup
 	//
-	// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+	// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -35418,7 +35418,7 @@ func (c *ClientWithResponses) ListConversionsWithResponse(ctx context.Context, p
 
 // RecordConversionWithBodyWithResponse Record a conversion
 //
-// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -35433,7 +35433,7 @@ func (c *ClientWithResponses) RecordConversionWithBodyWithResponse(ctx context.C
 
 // RecordConversionWithResponse Record a conversion
 //
-// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+// Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -35493,7 +35493,7 @@ func (c *ClientWithResponses) GetConversionWithResponse(ctx context.Context, con
 
 // ReverseConversionWithBodyWithResponse Reverse a conversion
 //
-// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -35508,7 +35508,7 @@ func (c *ClientWithResponses) ReverseConversionWithBodyWithResponse(ctx context.
 
 // ReverseConversionWithResponse Reverse a conversion
 //
-// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+// Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -37293,7 +37293,7 @@ func (c *ClientWithResponses) ListSignupsWithResponse(ctx context.Context, param
 
 // CreateSignupWithBodyWithResponse Record a signup
 //
-// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -37308,7 +37308,7 @@ func (c *ClientWithResponses) CreateSignupWithBodyWithResponse(ctx context.Conte
 
 // CreateSignupWithResponse Record a signup
 //
-// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+// Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

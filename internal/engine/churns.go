@@ -40,13 +40,10 @@ type Churned struct {
 }
 
 // RecordChurn stores a churn or a reactivation and settles the referee with it. Errors: unknown_reference,
-// occurred_at_out_of_range, conflict when the reference was used for another referee.
+// occurred_at_out_of_range, conflict when the reference was used for another referee or time.
 func (e *Engine) RecordChurn(ctx context.Context, tx *store.Tx, s Scope, n NewChurn) (Churned, error) {
-	at, err := s.occurredAt(n.OccurredAt)
-	if err != nil {
-		return Churned{}, err
-	}
-	print := fingerprint(n.ProgramID.String(), n.RefereeExternalID)
+	at, outOfRange := s.occurredAt(n.OccurredAt)
+	print := fingerprint(n.ProgramID.String(), n.RefereeExternalID, moment(n.OccurredAt))
 	var known db.Churn
 	h, err := e.loadHistory(ctx, tx, s, n.ProgramID, referee{ExternalID: n.RefereeExternalID}, func(tx store.DBTX) (err error) {
 		known, err = e.q.GetChurnByReference(ctx, tx, db.GetChurnByReferenceParams{
@@ -59,10 +56,13 @@ func (e *Engine) RecordChurn(ctx context.Context, tx *store.Tx, s Scope, n NewCh
 	}
 	if known.ID != uuid.Nil {
 		if !bytes.Equal(known.Fingerprint, print) {
-			return Churned{}, problem.Conflict.With("external_id was used for another referee").
+			return Churned{}, problem.Conflict.With("external_id was used for another referee or time").
 				WithErrors([]problem.FieldError{{Pointer: "/external_id", Message: "already used"}})
 		}
 		return Churned{Churn: known, Referral: h.covering(known.OccurredAt), Known: true}, nil
+	}
+	if outOfRange != nil {
+		return Churned{}, outOfRange
 	}
 	b := h.mark()
 	var versions []int64

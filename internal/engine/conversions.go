@@ -39,17 +39,14 @@ type Converted struct {
 }
 
 func (n NewConversion) fingerprint() []byte {
-	return fingerprint(n.ProgramID.String(), n.RefereeExternalID, strconv.FormatInt(n.Amount, 10), n.Currency)
+	return fingerprint(n.ProgramID.String(), n.RefereeExternalID, strconv.FormatInt(n.Amount, 10), n.Currency, moment(n.OccurredAt), string(orEmpty(n.Metadata)))
 }
 
 // RecordConversion stores a conversion and settles its referee with it. Without a referral that covers it, it is kept as
 // unmatched and counts when the signup arrives; in another currency than the program's, without a rate, it counts and its rewards wait.
 // Errors: unknown_reference, occurred_at_out_of_range, currency_mismatch, amount_not_allowed, and conflict when the reference was used for a different conversion.
 func (e *Engine) RecordConversion(ctx context.Context, tx *store.Tx, s Scope, n NewConversion) (Converted, error) {
-	at, err := s.occurredAt(n.OccurredAt)
-	if err != nil {
-		return Converted{}, err
-	}
+	at, outOfRange := s.occurredAt(n.OccurredAt)
 	if n.Type == rules.TriggerSignup || n.Type == rules.TriggerQualified {
 		return Converted{}, problem.ValidationFailed.With("signup and qualified are triggers of their own, not conversion types").
 			WithErrors([]problem.FieldError{{Pointer: "/type", Message: "is reserved"}})
@@ -69,6 +66,9 @@ func (e *Engine) RecordConversion(ctx context.Context, tx *store.Tx, s Scope, n 
 	}
 	if known.ID != uuid.Nil {
 		return knownConversion(h, known, n)
+	}
+	if outOfRange != nil {
+		return Converted{}, outOfRange
 	}
 	b := h.mark()
 	c := db.Conversion{

@@ -69,6 +69,14 @@ func (s Scope) tombstones(externalID string, emailHash []byte) [][]byte {
 	return out
 }
 
+// moment is a time as a part of a fingerprint: what was sent, to the microsecond.
+func moment(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return InMicroseconds(t).Format(time.RFC3339Nano)
+}
+
 // fingerprint hashes the parts of a fact that make it the same fact when it is sent again.
 func fingerprint(parts ...string) []byte {
 	h := sha256.New()

@@ -46,20 +46,17 @@ func (n NewReversal) fingerprint() []byte {
 	if n.Restores != nil {
 		restores = n.Restores.String()
 	}
-	return fingerprint(n.ConversionExternalID, n.ConversionType, string(n.Kind), amount, deref(n.Currency), restores)
+	return fingerprint(n.ConversionExternalID, n.ConversionType, string(n.Kind), amount, deref(n.Currency), restores, deref(n.Note), moment(n.OccurredAt))
 }
 
 // RecordReversal stores a reversal and settles its conversion's referee with it. Errors: reversal_exceeds_conversion when a
 // refund asks for more than is left, currency_mismatch, occurred_at_out_of_range, conflict when the reference was used for a
 // different reversal.
 func (e *Engine) RecordReversal(ctx context.Context, tx *store.Tx, s Scope, n NewReversal) (Reversed, error) {
-	at, err := s.occurredAt(n.OccurredAt)
-	if err != nil {
-		return Reversed{}, err
-	}
+	at, outOfRange := s.occurredAt(n.OccurredAt)
 	var conversion db.Conversion
 	var known db.Reversal
-	err = tx.Load(ctx, append(e.lockConversion(ctx, s, n.Source, n.ConversionExternalID, n.ConversionType, &conversion),
+	err := tx.Load(ctx, append(e.lockConversion(ctx, s, n.Source, n.ConversionExternalID, n.ConversionType, &conversion),
 		func(tx store.DBTX) (err error) {
 			known, err = e.q.GetReversalByReference(ctx, tx, db.GetReversalByReferenceParams{
 				WorkspaceID: s.Workspace, Source: n.Source, ExternalID: n.ExternalID, ErasedID: s.pseudonym(n.ExternalID),
@@ -72,6 +69,9 @@ func (e *Engine) RecordReversal(ctx context.Context, tx *store.Tx, s Scope, n Ne
 	if known.ID != uuid.Nil && !bytes.Equal(known.Fingerprint, n.fingerprint()) {
 		return Reversed{}, problem.Conflict.With("external_id was used for a different reversal").
 			WithErrors([]problem.FieldError{{Pointer: "/external_id", Message: "already used"}})
+	}
+	if known.ID == uuid.Nil && outOfRange != nil {
+		return Reversed{}, outOfRange
 	}
 	row := db.Reversal{
 		WorkspaceID: s.Workspace, ID: newID(), Source: n.Source, ExternalID: n.ExternalID, ConversionExternalID: n.ConversionExternalID,

@@ -43,8 +43,11 @@ type Attributed struct {
 	Known    bool
 }
 
-func (n NewSignup) fingerprint() []byte {
-	parts := []string{n.RefereeExternalID, code.Fold(deref(n.Code)), deref(n.VisitorID)}
+func (n NewSignup) fingerprint(s Scope) []byte {
+	parts := []string{
+		n.RefereeExternalID, code.Fold(deref(n.Code)), deref(n.VisitorID), moment(n.OccurredAt), moment(n.CustomerSince), string(s.emailHash(n.Email)),
+		deref(n.DisplayName), string(orEmpty(n.Metadata)),
+	}
 	for _, id := range n.ClickIDs {
 		parts = append(parts, id.String())
 	}
@@ -55,10 +58,7 @@ func (n NewSignup) fingerprint() []byte {
 // error. A new referral is settled with everything that is already known of the referee. Errors: unknown_reference,
 // occurred_at_out_of_range, and conflict when the event id was used for a different signup.
 func (e *Engine) CreateSignup(ctx context.Context, tx *store.Tx, s Scope, n NewSignup) (Attributed, error) {
-	at, err := s.occurredAt(n.OccurredAt)
-	if err != nil {
-		return Attributed{}, err
-	}
+	at, outOfRange := s.occurredAt(n.OccurredAt)
 	h := &history{}
 	who := referee{n.RefereeExternalID, n.Email, n.DisplayName, n.CustomerSince}
 	var known db.Signup
@@ -77,6 +77,9 @@ func (e *Engine) CreateSignup(ctx context.Context, tx *store.Tx, s Scope, n NewS
 	if known.ID != uuid.Nil {
 		return e.knownSignup(ctx, tx, s, known, n)
 	}
+	if outOfRange != nil {
+		return Attributed{}, outOfRange
+	}
 	if err := e.completeHistory(ctx, tx, s, h); err != nil {
 		return Attributed{}, err
 	}
@@ -85,7 +88,7 @@ func (e *Engine) CreateSignup(ctx context.Context, tx *store.Tx, s Scope, n NewS
 	}
 	signup := db.Signup{
 		WorkspaceID: s.Workspace, ID: newID(), ProgramID: h.program.ID, RefereeID: h.referee.ID, ExternalID: n.ExternalID,
-		Fingerprint: n.fingerprint(), Metadata: orEmpty(n.Metadata), OccurredAt: at, ReceivedAt: s.Now,
+		Fingerprint: n.fingerprint(s), Metadata: orEmpty(n.Metadata), OccurredAt: at, ReceivedAt: s.Now,
 	}
 	r := e.record(tx, s)
 	b := h.mark()
@@ -115,7 +118,7 @@ func (e *Engine) completeHistory(ctx context.Context, tx *store.Tx, s Scope, h *
 
 // knownSignup answers a signup that was sent before.
 func (e *Engine) knownSignup(ctx context.Context, tx *store.Tx, s Scope, known db.Signup, n NewSignup) (Attributed, error) {
-	if !bytes.Equal(known.Fingerprint, n.fingerprint()) {
+	if !bytes.Equal(known.Fingerprint, n.fingerprint(s)) {
 		return Attributed{}, problem.Conflict.With("external_id was used for a different signup").
 			WithErrors([]problem.FieldError{{Pointer: "/external_id", Message: "already used"}})
 	}

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -173,6 +174,30 @@ func TestEveryFactCountsOnce(t *testing.T) {
 				if one.status/100 != 2 || two.status != 409 || two.str("code") != "conflict" {
 					s.t.Errorf("%s: %d and %d %s", name, one.status, two.status, two.raw)
 				}
+			}
+		},
+		"with another time, other metadata, or long after": func(s *situation) {
+			s.bought()
+			sent := map[string]func(){}
+			for name, request := range s.everyFact() {
+				path, b := request()
+				if !slices.Contains([]string{"signup", "conversion", "reversal", "churn", "reactivation"}, name) {
+					continue
+				}
+				b["occurred_at"] = s.began.Add(time.Hour)
+				s.do("POST", path, b).want(201)
+				for field, value := range map[string]any{"occurred_at": s.began.Add(time.Hour + time.Second), "metadata": body{"sku": "other"}} {
+					other := maps.Clone(b)
+					if other[field] = value; field == "metadata" && name != "signup" && name != "conversion" {
+						continue
+					}
+					s.do("POST", path, other).want(409, "code", "conflict")
+				}
+				sent[name] = func() { s.do("POST", path, b).want(200) }
+			}
+			s.at(60 * day)
+			for _, again := range sent {
+				again()
 			}
 		},
 		"two disputes won about one chargeback": func(s *situation) {

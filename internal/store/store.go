@@ -26,8 +26,8 @@ type Options struct {
 	MaxConns         int           // 0 means 32
 	StatementMode    string        // cache_statement, or cache_describe behind a transaction pooler; empty: cache_statement
 	StatementTimeout time.Duration // 0 means 10 s; the commit is not bound by it
-	LockTimeout      time.Duration // wait for a row or table lock; 0 means 2 s
-	AcquireTimeout   time.Duration // wait for a free connection; 0 means 2 s
+	LockTimeout      time.Duration // wait for a row or table lock; 0 means 5 s
+	AcquireTimeout   time.Duration // wait for a free connection; 0 means 5 s
 	CommitTimeout    time.Duration // wait for the answer to COMMIT; 0 means 30 s
 
 	Log *slog.Logger
@@ -40,8 +40,8 @@ func (o Options) withDefaults() Options {
 	o.MaxConns = min(cmp.Or(o.MaxConns, 32), math.MaxInt32)
 	o.StatementMode = cmp.Or(o.StatementMode, "cache_statement")
 	o.StatementTimeout = cmp.Or(o.StatementTimeout, 10*time.Second)
-	o.LockTimeout = cmp.Or(o.LockTimeout, 2*time.Second)
-	o.AcquireTimeout = cmp.Or(o.AcquireTimeout, 2*time.Second)
+	o.LockTimeout = cmp.Or(o.LockTimeout, 5*time.Second)
+	o.AcquireTimeout = cmp.Or(o.AcquireTimeout, 5*time.Second)
 	o.CommitTimeout = cmp.Or(o.CommitTimeout, 30*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -911,7 +911,7 @@ export const listSignups = <ThrowOnError extends boolean = false>(options?: Opti
 /**
  * Record a signup
  *
- * Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why.
+ * Stores that a referee joined and decides who gets it, from the typed code, the clicks named and the stored clicks of the visitor. The answer is never an error because of the referral: a refusal says `attributed: false` and why. The same external id again is the same signup, however late; with anything else changed it is `conflict`.
  */
 export const createSignup = <ThrowOnError extends boolean = false>(options: Options<CreateSignupData, ThrowOnError>): RequestResult<CreateSignupResponses, CreateSignupErrors, ThrowOnError> => (options.client ?? client).post<CreateSignupResponses, CreateSignupErrors, ThrowOnError>({
     security: [{
@@ -979,7 +979,7 @@ export const listConversions = <ThrowOnError extends boolean = false>(options?: 
 /**
  * Record a conversion
  *
- * Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type with another amount, currency or referee is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
+ * Stores a purchase, a renewal or an action of your own type, qualifies the referral and grants the rewards it causes. It may come before the signup: then it is kept and settled by event time. The same source, external id and type again is the same conversion, however late; with anything else of it changed it is `conflict`. In another currency than the program's it is worth what the newest rate from before it says; without one its rewards wait in `pending_fx`, and it qualifies nothing yet. A currency that ISO 4217 does not know is `currency_mismatch`; a sale too large to be converted is `amount_not_allowed`.
  */
 export const recordConversion = <ThrowOnError extends boolean = false>(options: Options<RecordConversionData, ThrowOnError>): RequestResult<RecordConversionResponses, RecordConversionErrors, ThrowOnError> => (options.client ?? client).post<RecordConversionResponses, RecordConversionErrors, ThrowOnError>({
     security: [{
@@ -1032,7 +1032,7 @@ export const getConversion = <ThrowOnError extends boolean = false>(options: Opt
 /**
  * Reverse a conversion
  *
- * Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left.
+ * Undoes everything that the conversion caused, in one step: rewards, qualification, numbers. A refund of more than what is left is `reversal_exceeds_conversion`; a chargeback, a fraud or a manual reversal takes what is left. The same source and external id again is the same reversal, however late; with anything else changed it is `conflict`.
  */
 export const reverseConversion = <ThrowOnError extends boolean = false>(options: Options<ReverseConversionData, ThrowOnError>): RequestResult<ReverseConversionResponses, ReverseConversionErrors, ThrowOnError> => (options.client ?? client).post<ReverseConversionResponses, ReverseConversionErrors, ThrowOnError>({
     security: [{
