@@ -402,7 +402,7 @@ func TestConnectionsAreTheApplicationsAndInUTC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if user != store.AppRole || lockTimeout != "2s" || now.Location() != time.UTC || times[0].Location() != time.UTC {
+	if user != store.AppRole || lockTimeout != "5s" || now.Location() != time.UTC || times[0].Location() != time.UTC {
 		t.Errorf("%s, %s, %v, %v", user, lockTimeout, now.Location(), times[0].Location())
 	}
 	// Behind a pooler the role comes with the login; one that is the owner is refused.
