@@ -15,6 +15,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/client"
 	"github.com/grapevine-referrals/grapevine/internal/dbtest"
 	"github.com/grapevine-referrals/grapevine/internal/engine"
+	"github.com/grapevine-referrals/grapevine/internal/server"
 	"github.com/grapevine-referrals/grapevine/internal/server/servertest"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
@@ -30,10 +31,10 @@ type world struct {
 	database *dbtest.Database
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*server.Options)) *world {
 	t.Helper()
 	d := dbtest.New(t)
-	return &world{T: t, server: servertest.StartOn(t, d.Store), store: d.Store, owner: d.Owner(t), database: d}
+	return &world{T: t, server: servertest.StartOn(t, d.Store, change...), store: d.Store, owner: d.Owner(t), database: d}
 }
 
 // worker makes a worker whose clock stands at now.
