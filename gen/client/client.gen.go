@@ -466,6 +466,7 @@ const (
 	EventTypeConversionDisqualified   EventType = "conversion.disqualified"
 	EventTypeConversionMatched        EventType = "conversion.matched"
 	EventTypeConversionPriced         EventType = "conversion.priced"
+	EventTypeConversionRateRefused    EventType = "conversion.rate_refused"
 	EventTypeConversionRecorded       EventType = "conversion.recorded"
 	EventTypeConversionRestored       EventType = "conversion.restored"
 	EventTypeConversionReversed       EventType = "conversion.reversed"
@@ -556,6 +557,8 @@ func (e EventType) Valid() bool {
 	case EventTypeConversionMatched:
 		return true
 	case EventTypeConversionPriced:
+		return true
+	case EventTypeConversionRateRefused:
 		return true
 	case EventTypeConversionRecorded:
 		return true

@@ -203,7 +203,7 @@ func (q *Queries) GetChurnByReference(ctx context.Context, db DBTX, arg GetChurn
 }
 
 const getConversion = `-- name: GetConversion :one
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions WHERE workspace_id = $1 AND id = $2
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at, refused_rate_id FROM conversions WHERE workspace_id = $1 AND id = $2
 `
 
 type GetConversionParams struct {
@@ -241,12 +241,13 @@ func (q *Queries) GetConversion(ctx context.Context, db DBTX, arg GetConversionP
 		&i.ExchangeRate,
 		&i.ExchangeRateSource,
 		&i.ExchangeRateAt,
+		&i.RefusedRateID,
 	)
 	return i, err
 }
 
 const getConversionByReference = `-- name: GetConversionByReference :one
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at, refused_rate_id FROM conversions
 WHERE workspace_id = $1 AND source = $2 AND external_id IN ($3, $4) AND type = $5
 `
 
@@ -295,6 +296,7 @@ func (q *Queries) GetConversionByReference(ctx context.Context, db DBTX, arg Get
 		&i.ExchangeRate,
 		&i.ExchangeRateSource,
 		&i.ExchangeRateAt,
+		&i.RefusedRateID,
 	)
 	return i, err
 }
@@ -313,6 +315,13 @@ WHERE conversions.workspace_id = $1
             AND exchange_rates.from_currency = conversions.currency
             AND exchange_rates.to_currency = conversions.base_currency
             AND exchange_rates.effective_at <= conversions.occurred_at
+            AND (
+                conversions.refused_rate_id IS NULL
+                OR (exchange_rates.effective_at, exchange_rates.id) > (
+                    SELECT refused.effective_at, refused.id FROM exchange_rates AS refused
+                    WHERE refused.workspace_id = $1 AND refused.id = conversions.refused_rate_id
+                )
+            )
     )
 ORDER BY conversions.id
 LIMIT 1
@@ -329,8 +338,8 @@ type GetConversionToPriceRow struct {
 	RefereeExternalID string
 }
 
-// The next conversion after another that waits for a rate which is known. Not locked: its referee is locked first, as always, and then
-// the row is looked at again.
+// The next conversion after another that waits for a rate which is known, newer than one that makes it too large. Not locked: its referee
+// is locked first, as always, and then the row is looked at again.
 func (q *Queries) GetConversionToPrice(ctx context.Context, db DBTX, arg GetConversionToPriceParams) (GetConversionToPriceRow, error) {
 	row := db.QueryRow(ctx, getConversionToPrice, arg.WorkspaceID, arg.After)
 	var i GetConversionToPriceRow
@@ -339,7 +348,7 @@ func (q *Queries) GetConversionToPrice(ctx context.Context, db DBTX, arg GetConv
 }
 
 const getConversionWithReferee = `-- name: GetConversionWithReferee :one
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at, participants.external_id AS referee_external_id
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at, conversions.refused_rate_id, participants.external_id AS referee_external_id
 FROM conversions
 JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
 WHERE conversions.workspace_id = $1 AND participants.workspace_id = $1 AND conversions.id = $2
@@ -385,6 +394,7 @@ func (q *Queries) GetConversionWithReferee(ctx context.Context, db DBTX, arg Get
 		&i.Conversion.ExchangeRate,
 		&i.Conversion.ExchangeRateSource,
 		&i.Conversion.ExchangeRateAt,
+		&i.Conversion.RefusedRateID,
 		&i.RefereeExternalID,
 	)
 	return i, err
@@ -492,7 +502,7 @@ func (q *Queries) GetReversalByReference(ctx context.Context, db DBTX, arg GetRe
 }
 
 const listConversions = `-- name: ListConversions :many
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at, participants.external_id AS referee_external_id
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at, conversions.refused_rate_id, participants.external_id AS referee_external_id
 FROM conversions
 JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
 WHERE conversions.workspace_id = $1
@@ -565,6 +575,7 @@ func (q *Queries) ListConversions(ctx context.Context, db DBTX, arg ListConversi
 			&i.Conversion.ExchangeRate,
 			&i.Conversion.ExchangeRateSource,
 			&i.Conversion.ExchangeRateAt,
+			&i.Conversion.RefusedRateID,
 			&i.RefereeExternalID,
 		); err != nil {
 			return nil, err
@@ -578,7 +589,7 @@ func (q *Queries) ListConversions(ctx context.Context, db DBTX, arg ListConversi
 }
 
 const listConversionsByReference = `-- name: ListConversionsByReference :many
-SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at FROM conversions
+SELECT conversions.workspace_id, conversions.id, conversions.program_id, conversions.referee_id, conversions.referral_id, conversions.source, conversions.external_id, conversions.type, conversions.amount, conversions.currency, conversions.reversed_amount, conversions.state, conversions.reason, conversions.fingerprint, conversions.metadata, conversions.version, conversions.occurred_at, conversions.received_at, conversions.upline, conversions.base_currency, conversions.base_amount, conversions.base_reversed_amount, conversions.exchange_rate_id, conversions.exchange_rate, conversions.exchange_rate_source, conversions.exchange_rate_at, conversions.refused_rate_id FROM conversions
 JOIN (
     SELECT unnest($1::text[]) AS source, unnest($2::text[]) AS external_id, unnest($3::text[]) AS type
 ) AS named ON named.source = conversions.source AND named.external_id = conversions.external_id AND named.type = conversions.type
@@ -634,6 +645,7 @@ func (q *Queries) ListConversionsByReference(ctx context.Context, db DBTX, arg L
 			&i.ExchangeRate,
 			&i.ExchangeRateSource,
 			&i.ExchangeRateAt,
+			&i.RefusedRateID,
 		); err != nil {
 			return nil, err
 		}
@@ -694,7 +706,7 @@ func (q *Queries) ListRefereeChurns(ctx context.Context, db DBTX, arg ListRefere
 }
 
 const listRefereeConversionsForUpdate = `-- name: ListRefereeConversionsForUpdate :many
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at, refused_rate_id FROM conversions
 WHERE conversions.workspace_id = $1
     AND conversions.program_id = $2
     AND conversions.referee_id = (
@@ -748,6 +760,7 @@ func (q *Queries) ListRefereeConversionsForUpdate(ctx context.Context, db DBTX, 
 			&i.ExchangeRate,
 			&i.ExchangeRateSource,
 			&i.ExchangeRateAt,
+			&i.RefusedRateID,
 		); err != nil {
 			return nil, err
 		}
@@ -1078,6 +1091,28 @@ func (q *Queries) PriceConversion(ctx context.Context, db DBTX, arg PriceConvers
 		arg.ExchangeRate,
 		arg.ExchangeRateSource,
 		arg.ExchangeRateAt,
+		arg.WorkspaceID,
+		arg.ID,
+		arg.Version,
+	)
+	return err
+}
+
+const refuseRate = `-- name: RefuseRate :exec
+UPDATE conversions SET refused_rate_id = $1, version = version + 1
+WHERE workspace_id = $2 AND id = $3 AND base_amount IS NULL AND version = $4
+`
+
+type RefuseRateParams struct {
+	RefusedRateID *uuid.UUID
+	WorkspaceID   uuid.UUID
+	ID            uuid.UUID
+	Version       int64
+}
+
+func (q *Queries) RefuseRate(ctx context.Context, db DBTX, arg RefuseRateParams) error {
+	_, err := db.Exec(ctx, refuseRate,
+		arg.RefusedRateID,
 		arg.WorkspaceID,
 		arg.ID,
 		arg.Version,

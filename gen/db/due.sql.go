@@ -54,7 +54,16 @@ SELECT due.task, due.by_clock, due.since FROM (
             AND exchange_rates.from_currency = conversions.currency
             AND exchange_rates.to_currency = conversions.base_currency
             AND exchange_rates.effective_at <= conversions.occurred_at
-        WHERE conversions.workspace_id = $1 AND exchange_rates.workspace_id = $1 AND conversions.base_amount IS NULL
+        WHERE conversions.workspace_id = $1
+            AND exchange_rates.workspace_id = $1
+            AND conversions.base_amount IS NULL
+            AND (
+                conversions.refused_rate_id IS NULL
+                OR (exchange_rates.effective_at, exchange_rates.id) > (
+                    SELECT refused.effective_at, refused.id FROM exchange_rates AS refused
+                    WHERE refused.workspace_id = $1 AND refused.id = conversions.refused_rate_id
+                )
+            )
         ORDER BY conversions.id
         LIMIT 1
     )

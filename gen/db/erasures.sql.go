@@ -549,7 +549,7 @@ func (q *Queries) ListClicksOfPerson(ctx context.Context, db DBTX, arg ListClick
 }
 
 const listConversionsOfReferee = `-- name: ListConversionsOfReferee :many
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions WHERE workspace_id = $1 AND referee_id = $2 ORDER BY id FOR UPDATE
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at, refused_rate_id FROM conversions WHERE workspace_id = $1 AND referee_id = $2 ORDER BY id FOR UPDATE
 `
 
 type ListConversionsOfRefereeParams struct {
@@ -593,6 +593,7 @@ func (q *Queries) ListConversionsOfReferee(ctx context.Context, db DBTX, arg Lis
 			&i.ExchangeRate,
 			&i.ExchangeRateSource,
 			&i.ExchangeRateAt,
+			&i.RefusedRateID,
 		); err != nil {
 			return nil, err
 		}

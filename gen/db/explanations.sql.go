@@ -52,7 +52,7 @@ func (q *Queries) ListChurnsByID(ctx context.Context, db DBTX, arg ListChurnsByI
 }
 
 const listConversionsByID = `-- name: ListConversionsByID :many
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at, refused_rate_id FROM conversions WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 `
 
 type ListConversionsByIDParams struct {
@@ -96,6 +96,7 @@ func (q *Queries) ListConversionsByID(ctx context.Context, db DBTX, arg ListConv
 			&i.ExchangeRate,
 			&i.ExchangeRateSource,
 			&i.ExchangeRateAt,
+			&i.RefusedRateID,
 		); err != nil {
 			return nil, err
 		}

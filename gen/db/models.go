@@ -138,6 +138,8 @@ type Conversion struct {
 	ExchangeRate       *string
 	ExchangeRateSource *string
 	ExchangeRateAt     *time.Time
+	// The newest rate that was tried and makes the amount too large: only a newer one is tried again.
+	RefusedRateID *uuid.UUID
 }
 
 // One row is an amount that a participant spent of its credit, points or the like, in a named use in the integrator's system.

@@ -82,7 +82,7 @@ func (q *Queries) ListProgramChurns(ctx context.Context, db DBTX, arg ListProgra
 }
 
 const listProgramConversions = `-- name: ListProgramConversions :many
-SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at FROM conversions
+SELECT workspace_id, id, program_id, referee_id, referral_id, source, external_id, type, amount, currency, reversed_amount, state, reason, fingerprint, metadata, version, occurred_at, received_at, upline, base_currency, base_amount, base_reversed_amount, exchange_rate_id, exchange_rate, exchange_rate_source, exchange_rate_at, refused_rate_id FROM conversions
 WHERE workspace_id = $1 AND program_id = $2 AND referral_id IS NOT NULL
 ORDER BY id
 LIMIT $3
@@ -130,6 +130,7 @@ func (q *Queries) ListProgramConversions(ctx context.Context, db DBTX, arg ListP
 			&i.ExchangeRate,
 			&i.ExchangeRateSource,
 			&i.ExchangeRateAt,
+			&i.RefusedRateID,
 		); err != nil {
 			return nil, err
 		}

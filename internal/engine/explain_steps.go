@@ -134,6 +134,12 @@ func (n *narrator) tellConversion(s *Step, what string, id uuid.UUID, d logged) 
 		s.Amounts = append(amounts(c.Currency, "sale", c.Amount), amounts(c.BaseCurrency, "base", deref(c.BaseAmount))...)
 		return
 	}
+	if what == "rate_refused" {
+		s.Title, s.Reason = "Exchange rate refused", reason.FXRateMissing
+		s.Detail = upper(sale(c)) + " would be too large in " + c.BaseCurrency + " at the newest rate. It waits for a newer one that holds when it occurred."
+		s.Amounts = amounts(c.Currency, "sale", c.Amount)
+		return
+	}
 	n.taken[id] = d.ReversedAmount
 	left, part := money.Text(d.Amount-d.ReversedAmount, d.Currency)+" of "+money.Text(d.Amount, d.Currency)+" are left.", " in part. "
 	if d.ReversedAmount == d.Amount {

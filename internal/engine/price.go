@@ -45,7 +45,8 @@ func (r *recorder) priceNew(ctx context.Context, c *db.Conversion) error {
 	return err
 }
 
-// price gives a conversion the newest rate of its pair that holds when it occurred, if there is one.
+// price gives a conversion the newest rate of its pair that holds when it occurred, if there is one. Error: money.ErrTooLarge, and the rate
+// is noted as refused.
 func (r *recorder) price(ctx context.Context, on store.DBTX, c *db.Conversion) error {
 	row, err := r.e.q.GetExchangeRateAt(ctx, on, db.GetExchangeRateAtParams{
 		WorkspaceID: r.s.Workspace, FromCurrency: c.Currency, ToCurrency: c.BaseCurrency, At: c.OccurredAt,
@@ -59,6 +60,7 @@ func (r *recorder) price(ctx context.Context, on store.DBTX, c *db.Conversion) e
 	}
 	base, err := money.Convert(c.Amount, c.Currency, c.BaseCurrency, rate)
 	if err != nil {
+		c.RefusedRateID = &row.ID
 		return err
 	}
 	c.BaseAmount, c.ExchangeRateID, c.ExchangeRate, c.ExchangeRateSource, c.ExchangeRateAt = &base, &row.ID, &row.Rate, &row.Source, &row.EffectiveAt
@@ -127,20 +129,42 @@ func (e *Engine) priceHistory(ctx context.Context, tx *store.Tx, s Scope, progra
 		if c.BaseAmount != nil {
 			continue
 		}
-		if err := r.price(ctx, tx.DB(), c); err != nil && !errors.Is(err, money.ErrTooLarge) { // a later rate may fit
+		err := r.price(ctx, tx.DB(), c)
+		if errors.Is(err, money.ErrTooLarge) {
+			err = r.refuseRate(ctx, b, c)
+		}
+		if err != nil {
 			return 0, err
 		}
 		if c.BaseAmount != nil {
 			h.priced[c.ID] = true
 		}
 	}
-	if len(h.priced) == 0 {
-		return 0, nil
-	}
-	if err := r.settle(ctx, h, b); err != nil {
-		return 0, err
+	if len(h.priced) > 0 {
+		if err := r.settle(ctx, h, b); err != nil {
+			return 0, err
+		}
 	}
 	return len(h.priced), r.flush(ctx)
+}
+
+// refuseRate notes the rate that makes a stored conversion too large, so that it waits for a newer one and is not tried for ever.
+func (r *recorder) refuseRate(ctx context.Context, b before, c *db.Conversion) error {
+	if same(b.conversions[c.ID].RefusedRateID, c.RefusedRateID) {
+		return nil
+	}
+	r.event("conversion.rate_refused", "conversion", c.ID, struct {
+		Amount         int64     `json:"amount"`
+		Currency       string    `json:"currency"`
+		BaseCurrency   string    `json:"base_currency"`
+		ExchangeRateID uuid.UUID `json:"exchange_rate_id"`
+	}{c.Amount, c.Currency, c.BaseCurrency, *c.RefusedRateID})
+	err := r.e.q.RefuseRate(ctx, r.tx.Guard(), db.RefuseRateParams{
+		WorkspaceID: r.s.Workspace, ID: c.ID, RefusedRateID: c.RefusedRateID, Version: c.Version,
+	})
+	c.Version++
+	b.conversions[c.ID] = *c
+	return err
 }
 
 // priceConversion writes the rate of a stored conversion, and gives the row as it is then.

@@ -167,3 +167,44 @@ func TestPartitionsThatCannotBeMadeAreTold(t *testing.T) {
 		t.Errorf("partitions are %v s late when they are there", got)
 	}
 }
+
+// A sale waits for a rate, and the one that comes makes it larger than an amount can be.
+func TestASaleThatNoRateFitsIsNotTriedForEver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	live, _ := w.server.Pair()
+	s := w.shop(live)
+	referral := s.signup("alan")
+	sold, err := s.c.RecordConversionWithResponse(t.Context(), &client.RecordConversionParams{}, client.NewConversion{
+		ProgramID: s.program, RefereeExternalID: "alan", ExternalID: "o1", Type: "purchase", Amount: 10_000, Currency: "USD",
+	})
+	w.must(err, sold.StatusCode(), http.StatusCreated)
+	rate := func(value string, before time.Duration) {
+		res, err := s.c.RecordExchangeRateWithResponse(t.Context(), &client.RecordExchangeRateParams{}, client.NewExchangeRate{
+			FromCurrency: "USD", ToCurrency: "EUR", Rate: value, Source: ptr("bank"), EffectiveAt: ptr(time.Now().Add(-before)),
+		})
+		w.must(err, res.StatusCode(), http.StatusCreated)
+	}
+	refused := func() int { return w.count("SELECT count(*) FROM events WHERE type = 'conversion.rate_refused'") }
+	rate("999999999999", 3*day)
+	if ages := w.ages(live.ID, time.Now().Add(time.Hour)); ages["price"] != 0 || refused() != 1 {
+		t.Errorf("it is still due, for %v; it was told %d times that the rate does not fit", ages["price"], refused())
+	}
+	rate("2", 4*day) // another one holds
+	rate("888888888888", 2*day)
+	w.turn(time.Now())
+	if refused() != 2 || s.rewards(client.RewardStatePendingFx) != 1 {
+		t.Errorf("refused %d times, %d rewards wait", refused(), s.rewards(client.RewardStatePendingFx))
+	}
+	why, err := s.c.ExplainReferralWithResponse(t.Context(), referral)
+	w.must(err, why.StatusCode(), http.StatusOK)
+	if last := why.JSON200.Steps[len(why.JSON200.Steps)-1]; last.Title != "Exchange rate refused" {
+		t.Errorf("the explanation ends with %s: %s", last.Title, last.Detail)
+	}
+	rate("0.5", day)
+	if n := w.count("SELECT base_amount FROM conversions"); n != 5000 || s.rewards(client.RewardStatePending) != 1 {
+		t.Errorf("it is worth %d, and %d rewards are pending", n, s.rewards(client.RewardStatePending))
+	}
+	w.turn(time.Now())
+	w.healthy()
+}

@@ -94,9 +94,13 @@ SET
     version = version + 1
 WHERE workspace_id = @workspace_id AND id = @id AND base_amount IS NULL AND version = @version;
 
+-- name: RefuseRate :exec
+UPDATE conversions SET refused_rate_id = @refused_rate_id, version = version + 1
+WHERE workspace_id = @workspace_id AND id = @id AND base_amount IS NULL AND version = @version;
+
 -- name: GetConversionToPrice :one
--- The next conversion after another that waits for a rate which is known. Not locked: its referee is locked first, as always, and then
--- the row is looked at again.
+-- The next conversion after another that waits for a rate which is known, newer than one that makes it too large. Not locked: its referee
+-- is locked first, as always, and then the row is looked at again.
 SELECT conversions.id, conversions.program_id, participants.external_id AS referee_external_id
 FROM conversions
 JOIN participants ON participants.workspace_id = conversions.workspace_id AND participants.id = conversions.referee_id
@@ -110,6 +114,13 @@ WHERE conversions.workspace_id = @workspace_id
             AND exchange_rates.from_currency = conversions.currency
             AND exchange_rates.to_currency = conversions.base_currency
             AND exchange_rates.effective_at <= conversions.occurred_at
+            AND (
+                conversions.refused_rate_id IS NULL
+                OR (exchange_rates.effective_at, exchange_rates.id) > (
+                    SELECT refused.effective_at, refused.id FROM exchange_rates AS refused
+                    WHERE refused.workspace_id = @workspace_id AND refused.id = conversions.refused_rate_id
+                )
+            )
     )
 ORDER BY conversions.id
 LIMIT 1;
