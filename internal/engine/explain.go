@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
-	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/attribution"
 	"github.com/grapevine-referrals/grapevine/internal/rules/reason"
+	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
 	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
@@ -54,8 +53,9 @@ const (
 // that older ones are left out.
 type story struct {
 	program           db.Program
-	version           db.ProgramVersion
-	rules             rules.Document
+	numbers           map[uuid.UUID]int32 // of versions
+	history           *history            // of the referral, as far as its rules are explained by it
+	facts             settlement.Facts
 	referral          db.Referral
 	referrer, referee string
 	code              string // the value of the winning code, if there is one
@@ -113,6 +113,14 @@ func (e *Engine) ExplainReward(ctx context.Context, on store.DBTX, s Scope, id u
 	if err := e.tellRules(ctx, on, s, t, row.ProgramID, row.ProgramVersionID); err != nil {
 		return Explanation{}, err
 	}
+	if row.ConversionID != nil { // shares of the commission of a level below are explained by what that is rated by
+		t.history.rewards, err = e.q.ListRewards(ctx, on, db.ListRewardsParams{
+			WorkspaceID: s.Workspace, ConversionID: row.ConversionID, PageLimit: maxSteps,
+		})
+		if err != nil {
+			return Explanation{}, err
+		}
+	}
 	events, err := e.q.ListRewardStory(ctx, on, db.ListRewardStoryParams{
 		WorkspaceID: s.Workspace, RewardID: id, PageLimit: int32(maxSteps - len(t.decisions) + 1),
 	})
@@ -123,114 +131,6 @@ func (e *Engine) ExplainReward(ctx context.Context, on store.DBTX, s Scope, id u
 		return Explanation{}, err
 	}
 	return t.explainReward(row, owner.ExternalID)
-}
-
-// tellReferral reads the people, the rules and the decisions behind a referral.
-func (e *Engine) tellReferral(ctx context.Context, on store.DBTX, s Scope, t *story, row db.Referral) error {
-	t.referral = row
-	for _, who := range []struct {
-		id   uuid.UUID
-		name *string
-	}{{row.ReferrerID, &t.referrer}, {row.RefereeID, &t.referee}} {
-		p, err := e.q.GetParticipant(ctx, on, db.GetParticipantParams{WorkspaceID: s.Workspace, ID: who.id})
-		if err != nil {
-			return err
-		}
-		*who.name = p.ExternalID
-	}
-	if row.CodeID != nil {
-		c, err := e.q.GetCode(ctx, on, db.GetCodeParams{WorkspaceID: s.Workspace, ID: *row.CodeID})
-		if err != nil {
-			return err
-		}
-		t.code = c.Value
-	}
-	ids := []uuid.UUID{row.DecisionID}
-	if row.SignupID != nil {
-		of, err := e.q.ListDecisions(ctx, on, db.ListDecisionsParams{WorkspaceID: s.Workspace, SignupID: row.SignupID, PageLimit: 50})
-		if err != nil {
-			return err
-		}
-		for _, d := range of {
-			if d.ID != row.DecisionID {
-				ids = append(ids, d.ID)
-			}
-		}
-	}
-	var err error
-	t.decisions, err = e.q.ListDecisionsByID(ctx, on, db.ListDecisionsByIDParams{WorkspaceID: s.Workspace, Ids: ids})
-	if err != nil {
-		return err
-	}
-	return e.tellRules(ctx, on, s, t, row.ProgramID, row.ProgramVersionID)
-}
-
-func (e *Engine) tellRules(ctx context.Context, on store.DBTX, s Scope, t *story, program, version uuid.UUID) (err error) {
-	if t.program, err = e.q.GetProgram(ctx, on, db.GetProgramParams{WorkspaceID: s.Workspace, ID: program}); err != nil {
-		return err
-	}
-	if t.version, err = e.q.GetProgramVersion(ctx, on, db.GetProgramVersionParams{WorkspaceID: s.Workspace, ID: version}); err != nil {
-		return err
-	}
-	t.rules, err = e.document(t.version)
-	return err
-}
-
-// tellEvents takes the log, newest first and one longer than there is room for, and reads the rows that it is about.
-func (e *Engine) tellEvents(ctx context.Context, on store.DBTX, s Scope, t *story, events []db.Event) error {
-	if most := maxSteps - len(t.decisions); len(events) > most {
-		events, t.cut = events[:most], true
-	}
-	slices.Reverse(events)
-	t.events = events
-	about := map[string][]uuid.UUID{}
-	for _, ev := range events {
-		about[ev.SubjectType] = append(about[ev.SubjectType], ev.SubjectID)
-		var d logged
-		if err := json.Unmarshal(ev.Data, &d); err != nil {
-			return fmt.Errorf("read the data of an event: %w", err)
-		}
-		if d.Qualifying != nil {
-			about["conversion"] = append(about["conversion"], *d.Qualifying)
-		}
-	}
-	rewards, err := e.q.ListRewardsByID(ctx, on, db.ListRewardsByIDParams{WorkspaceID: s.Workspace, Ids: about["reward"]})
-	if err != nil {
-		return err
-	}
-	for _, w := range rewards {
-		if w.ConversionID != nil {
-			about["conversion"] = append(about["conversion"], *w.ConversionID)
-		}
-	}
-	if t.referral.QualifyingConversionID != nil {
-		about["conversion"] = append(about["conversion"], *t.referral.QualifyingConversionID)
-	}
-	conversions, err := e.q.ListConversionsByID(ctx, on, db.ListConversionsByIDParams{WorkspaceID: s.Workspace, Ids: about["conversion"]})
-	if err != nil {
-		return err
-	}
-	reversals, err := e.q.ListReversalsByID(ctx, on, db.ListReversalsByIDParams{WorkspaceID: s.Workspace, Ids: about["reversal"]})
-	if err != nil {
-		return err
-	}
-	churns, err := e.q.ListChurnsByID(ctx, on, db.ListChurnsByIDParams{WorkspaceID: s.Workspace, Ids: about["churn"]})
-	if err != nil {
-		return err
-	}
-	t.rewards = byID(rewards, func(r db.Reward) uuid.UUID { return r.ID })
-	t.conversions = byID(conversions, func(r db.Conversion) uuid.UUID { return r.ID })
-	t.reversals = byID(reversals, func(r db.Reversal) uuid.UUID { return r.ID })
-	t.churns = byID(churns, func(r db.Churn) uuid.UUID { return r.ID })
-	return nil
-}
-
-func byID[Row any](rows []Row, id func(Row) uuid.UUID) map[uuid.UUID]Row {
-	out := make(map[uuid.UUID]Row, len(rows))
-	for _, r := range rows {
-		out[id(r)] = r
-	}
-	return out
 }
 
 // steps puts decisions and events in the order in which they were recorded: their ids are made in it.
@@ -249,11 +149,11 @@ func (t *story) steps() ([]Step, error) {
 	}
 	n := newNarrator(t)
 	for _, ev := range t.events {
-		s, ok, err := n.tell(ev)
+		told, err := n.tell(ev)
 		if err != nil {
 			return nil, err
 		}
-		if ok {
+		for _, s := range told {
 			entries = append(entries, entry{ev.ID, s})
 		}
 	}

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -21,10 +21,12 @@ type narrator struct {
 	*story
 	reversed map[uuid.UUID]int64 // of rewards
 	taken    map[uuid.UUID]int64 // of conversions
+	room     int                 // for steps that no event made
 }
 
 func newNarrator(t *story) *narrator {
-	return &narrator{story: t, reversed: map[uuid.UUID]int64{}, taken: map[uuid.UUID]int64{}}
+	room := maxSteps - len(t.decisions) - len(t.events)
+	return &narrator{story: t, reversed: map[uuid.UUID]int64{}, taken: map[uuid.UUID]int64{}, room: room}
 }
 
 // logged is what the data of events can hold, as far as stories need it.
@@ -43,11 +45,11 @@ type logged struct {
 	Note           string      `json:"-"` // stored beside the data
 }
 
-// tell makes a step of an event; false for those that another step tells already.
-func (n *narrator) tell(ev db.Event) (Step, bool, error) {
+// tell makes a step of an event, and of each rule that paid nothing for it; none of those that another step tells already.
+func (n *narrator) tell(ev db.Event) ([]Step, error) {
 	var d logged
 	if err := json.Unmarshal(ev.Data, &d); err != nil {
-		return Step{}, false, fmt.Errorf("read the data of an event: %w", err)
+		return nil, fmt.Errorf("read the data of an event: %w", err)
 	}
 	if ev.Note != nil {
 		d.Note = *ev.Note
@@ -57,11 +59,12 @@ func (n *narrator) tell(ev db.Event) (Step, bool, error) {
 	switch subject {
 	case "referral":
 		if what == "attributed" {
-			return s, false, nil // the decision tells it
+			return nil, nil // the decision tells it
 		}
 		n.tellReferral(&s, what, d)
 	case "conversion":
 		n.tellConversion(&s, what, ev.SubjectID, d)
+		return append([]Step{s}, n.unpaid(s, what, ev.SubjectID)...), nil
 	case "reversal":
 		n.tellReversal(&s, ev.SubjectID, d)
 	case "reward":
@@ -73,9 +76,9 @@ func (n *narrator) tell(ev db.Event) (Step, bool, error) {
 		s.Reason, s.Title = reason.Reinstated, "Came back"
 		s.Detail = n.referee + " came back at " + when(n.churns[ev.SubjectID].OccurredAt) + "."
 	default:
-		return s, false, nil
+		return nil, nil
 	}
-	return s, true, nil
+	return []Step{s}, nil
 }
 
 func (n *narrator) tellReferral(s *Step, what string, d logged) {
@@ -110,7 +113,7 @@ func (n *narrator) tellQualified(s *Step, what string, d logged) {
 		return
 	}
 	c := n.conversions[*d.Qualifying]
-	minimum := n.rules.Qualification.MinimumAmount
+	minimum := n.facts.Rules.Qualification.MinimumAmount
 	s.Detail = upper(sale(c)) + " qualified the referral: it occurred before the end of the window at " + when(n.referral.QualifyBy)
 	if minimum > 0 {
 		s.Detail += " and reached the minimum of " + money.Text(minimum, c.BaseCurrency)
@@ -244,6 +247,8 @@ func (n *narrator) tellReward(s *Step, what string, id uuid.UUID, d logged) {
 	case "expired":
 		s.Title, s.Detail = "Reward expired", "The time of the reward "+w.RuleKey+" was over, and "+money.Text(d.Amount, d.Currency)+" of it were left."
 		s.Amounts = amounts(d.Currency, "expired", d.Amount)
+	case "rerated":
+		s.Title, s.Reason, s.Detail = "Reward rated again", reason.TierRerated, means(reason.TierRerated)+" "+upper(n.ground(w))+"."
 	case "held":
 		s.Title, s.Detail = "Reward held", "The reward "+w.RuleKey+" was put on hold by hand."
 	case "released":
@@ -256,13 +261,21 @@ func (n *narrator) tellReward(s *Step, what string, id uuid.UUID, d logged) {
 	}
 }
 
+// partly are the reasons for a grant that is not what it would be without them.
+var partly = []reason.Code{reason.CapPartial, reason.CapReached, reason.BudgetExhausted, reason.LevelCompressed}
+
 func (n *narrator) tellGrant(s *Step, w db.Reward, d logged) {
 	s.Title, s.Reason = "Reward granted", reason.Granted
-	if w.CauseKind == "manual" {
+	switch {
+	case w.CauseKind == "manual":
 		s.Reason = reason.Manual
+	case d.Granted == 0:
+		s.Title, s.Reason = "Nothing granted", d.Reason
+	case slices.Contains(partly, d.Reason):
+		s.Reason = d.Reason
 	}
 	n.reversed[w.ID] = 0
-	s.Detail = upper(n.ground(w, n.conversions)) + "."
+	s.Detail = upper(n.ground(w)) + "."
 	if w.AvailableAt.After(s.At) {
 		s.Detail += " It is on hold until " + when(w.AvailableAt) + "."
 	}
@@ -272,45 +285,3 @@ func (n *narrator) tellGrant(s *Step, w db.Reward, d logged) {
 		s.Amounts = append(amounts(c.Currency, "sale", c.Amount), s.Amounts...)
 	}
 }
-
-// amounts pairs names and values.
-func amounts(currency string, pairs ...any) []NamedAmount {
-	out := []NamedAmount{}
-	for i := 0; i < len(pairs); i += 2 {
-		out = append(out, NamedAmount{pairs[i].(string), pairs[i+1].(int64), currency})
-	}
-	return out
-}
-
-// sale names a conversion: the purchase order-5001 of 100.00 EUR (110.00 USD at 1.10).
-func sale(c db.Conversion) string {
-	if c.Amount == 0 {
-		return "the " + c.Type + " " + c.ExternalID
-	}
-	text := "the " + c.Type + " " + c.ExternalID + " of " + money.Text(c.Amount, c.Currency)
-	if c.ExchangeRate != nil {
-		text += " (" + money.Text(*c.BaseAmount, c.BaseCurrency) + " at " + *c.ExchangeRate + ")"
-	}
-	return text
-}
-
-// when writes a moment for people to read.
-func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.999999 UTC") }
-
-// means is the catalogue's sentence for a reason.
-func means(why reason.Code) string {
-	for _, e := range reason.Catalogue {
-		if e.Code == why {
-			return e.Description
-		}
-	}
-	return "The reason is " + string(why) + "."
-}
-
-// because is means inside a sentence.
-func because(why reason.Code) string {
-	s := means(why)
-	return strings.ToLower(s[:1]) + s[1:]
-}
-
-func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

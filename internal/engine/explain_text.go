@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/attribution"
@@ -128,7 +126,7 @@ func (t *story) verdict(d db.AttributionDecision, in attribution.Inputs, answer 
 			won = c
 		}
 	}
-	rule := "version " + strconv.Itoa(int(t.version.Number)) + " of the rules"
+	rule := "version " + t.number(d.ProgramVersionID) + " of the rules"
 	window := "within " + span(in.Policy.WindowSeconds)
 	switch {
 	case d.Reason == reason.AttributedExplicitCode && in.Policy.CodePrecedence == rules.ClickFirst:
@@ -154,13 +152,9 @@ func span(seconds int64) string {
 		if seconds%unit.length != 0 || seconds == 0 {
 			continue
 		}
-		n := seconds / unit.length
-		if n == 1 {
-			return "1 " + unit.name
-		}
-		return strconv.FormatInt(n, 10) + " " + unit.name + "s"
+		return counted(seconds/unit.length, unit.name)
 	}
-	return strconv.FormatInt(seconds, 10) + " seconds"
+	return counted(seconds, "second")
 }
 
 func (t *story) explainReward(w db.Reward, owner string) (Explanation, error) {
@@ -187,12 +181,12 @@ func (t *story) rewardSummary(w db.Reward, owner string) string {
 		return owner + " gets something as soon as there is an exchange rate for " + sale(t.conversions[w.CauseID]) + "."
 	}
 	if w.Granted == 0 {
-		return owner + " gets nothing: " + strings.TrimSuffix(t.ground(w, t.conversions), ".") + "."
+		return owner + " gets nothing: " + strings.TrimSuffix(t.ground(w), ".") + "."
 	}
 	if net == 0 && w.Redeemed == 0 {
-		return owner + " gets nothing any more: " + t.ground(w, t.conversions) + ", and all of it was taken back: " + because(w.Reason)
+		return owner + " gets nothing any more: " + t.ground(w) + ", and all of it was taken back: " + because(w.Reason)
 	}
-	text := owner + " gets " + money.Text(net, w.Currency) + ", which is " + t.standing(w) + ": " + t.ground(w, t.conversions)
+	text := owner + " gets " + money.Text(net, w.Currency) + ", which is " + t.standing(w) + ": " + t.ground(w)
 	if w.Reversed > 0 {
 		text += ", of which " + money.Text(w.Reversed, w.Currency) + " were taken back"
 	}
@@ -212,47 +206,44 @@ func (t *story) standing(w db.Reward) string {
 	return strings.ReplaceAll(string(w.State), "_", " ")
 }
 
-// ground says which rule grants a reward, for what, and how it counts.
-func (t *story) ground(w db.Reward, conversions map[uuid.UUID]db.Conversion) string {
-	if w.CauseKind == "manual" {
-		return money.Text(w.Granted, w.Currency) + " were granted by hand"
+// amounts pairs names and values.
+func amounts(currency string, pairs ...any) []NamedAmount {
+	out := []NamedAmount{}
+	for i := 0; i < len(pairs); i += 2 {
+		out = append(out, NamedAmount{pairs[i].(string), pairs[i+1].(int64), currency})
 	}
-	text := "rule " + w.RuleKey + " of version " + strconv.Itoa(int(t.version.Number))
-	switch {
-	case w.CauseKind == "milestone":
-		return "milestone" + strings.TrimPrefix(text, "rule") + " was reached, which grants " + money.Text(w.Granted, w.Currency) + limited(w)
-	case w.CauseKind == causeRerating:
-		return text + " adds " + money.Text(w.Granted, w.Currency) + " by tier " + strconv.Itoa(int(w.Tier)) + ", which was reached in the period" + limited(w)
-	}
-	text += " grants the " + w.Beneficiary + " "
-	if w.Level > 1 {
-		text += "on level " + strconv.Itoa(int(w.Level)) + " "
-	}
-	cause := " for joining"
-	if w.ConversionID != nil {
-		cause = " of " + sale(conversions[*w.ConversionID])
-	}
-	spelled := strings.Replace(cause, " of ", " for ", 1)
-	if w.Granted == 0 {
-		return text + "nothing" + spelled + ": " + because(w.Reason)
-	}
-	if w.AmountType == nil || *w.AmountType == string(rules.Fixed) {
-		return text + money.Text(w.Granted, w.Currency) + spelled + limited(w)
-	}
-	if *w.AmountType == string(rules.CommissionPoints) {
-		cause = " of the commission of the level below" + spelled
-	}
-	text += strconv.FormatInt(*w.AmountValue, 10) + " basis points (" + money.Percent(*w.AmountValue) + ")" + cause
-	if w.Tier > 0 {
-		text += " by tier " + strconv.Itoa(int(w.Tier))
-	}
-	return text + ", that is " + money.Text(w.Granted+w.Capped, w.Currency) + limited(w)
+	return out
 }
 
-// limited says what a cap or the budget left of a reward.
-func limited(w db.Reward) string {
-	if w.Capped == 0 {
-		return ""
+// sale names a conversion: the purchase order-5001 of 100.00 EUR (110.00 USD at 1.10).
+func sale(c db.Conversion) string {
+	if c.Amount == 0 {
+		return "the " + c.Type + " " + c.ExternalID
 	}
-	return ", of which a limit of the program left " + money.Text(w.Granted, w.Currency)
+	text := "the " + c.Type + " " + c.ExternalID + " of " + money.Text(c.Amount, c.Currency)
+	if c.ExchangeRate != nil {
+		text += " (" + money.Text(*c.BaseAmount, c.BaseCurrency) + " at " + *c.ExchangeRate + ")"
+	}
+	return text
 }
+
+// when writes a moment for people to read.
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.999999 UTC") }
+
+// means is the catalogue's sentence for a reason.
+func means(why reason.Code) string {
+	for _, e := range reason.Catalogue {
+		if e.Code == why {
+			return e.Description
+		}
+	}
+	return "The reason is " + string(why) + "."
+}
+
+// because is means inside a sentence.
+func because(why reason.Code) string {
+	s := means(why)
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -7,24 +7,30 @@ import (
 
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
+	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
 // loadGroups reads which groups the referrers of a history have been in, when its rules tell groups apart. A change is for facts from
 // its moment on, so that what was settled by a group stays settled by it.
-func (r *recorder) loadGroups(ctx context.Context, h *history) error {
+func (r *recorder) loadGroups(ctx context.Context, h *history) (err error) {
 	if !h.tellsGroups() {
 		return nil
 	}
+	h.groups, err = r.e.listGroups(ctx, r.tx.DB(), r.s, h)
+	return err
+}
+
+func (e *Engine) listGroups(ctx context.Context, on store.DBTX, s Scope, h *history) (map[uuid.UUID]state.Groups, error) {
 	ids := []uuid.UUID{}
 	for _, ref := range h.referrals {
 		ids = append(ids, ref.ReferrerID)
 	}
-	rows, err := r.e.q.ListGroupTimelines(ctx, r.tx.DB(), db.ListGroupTimelinesParams{WorkspaceID: r.s.Workspace, ParticipantIds: ids})
-	h.groups = map[uuid.UUID]state.Groups{}
+	rows, err := e.q.ListGroupTimelines(ctx, on, db.ListGroupTimelinesParams{WorkspaceID: s.Workspace, ParticipantIds: ids})
+	out := map[uuid.UUID]state.Groups{}
 	for _, row := range rows {
-		h.groups[row.ID] = row.GroupTimeline
+		out[row.ID] = row.GroupTimeline
 	}
-	return err
+	return out, err
 }
 
 func (h *history) tellsGroups() bool {

@@ -120,9 +120,11 @@ func (f Facts) rulesFor(c Conversion) rules.Document {
 
 // pays reports whether a rule owes anything for a conversion.
 func (f Facts) pays(rule rules.RewardRule, c Conversion, q *Conversion) bool {
-	if !follows(c, q) || !c.left() || f.unpaidBy(rule, c, q) != "" {
-		return false
-	}
+	return follows(c, q) && c.left() && f.unpaidBy(rule, c, q) == "" && triggered(rule, c, q)
+}
+
+// triggered reports whether a conversion that counts is one of those that a rule is for.
+func triggered(rule rules.RewardRule, c Conversion, q *Conversion) bool {
 	switch {
 	case slices.Contains(rule.Triggers, rules.TriggerSignup):
 		return false // paid for joining, whatever the type of a conversion is called

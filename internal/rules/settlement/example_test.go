@@ -145,3 +145,34 @@ func ExampleSettle_levels() {
 	// 3 dave 20 GRANTED
 	// 4 erin 0 LEVEL_DEPTH_EXCEEDED
 }
+
+// The second purchase of a referee, of 15.00: a rule for the first, one from 20.00 on, one that applies, and one for a level where
+// nobody is.
+func ExampleFacts_Reckon() {
+	january := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
+	share := func(key string, change func(*rules.RewardRule)) rules.RewardRule {
+		r := rules.RewardRule{
+			Key: key, Triggers: []string{"purchase"}, Beneficiary: rules.Referrer, Kind: "money", Amount: rules.Amount{Type: rules.BasisPoints, Value: 1_250},
+		}
+		change(&r)
+		return r
+	}
+	third := 3
+	doc := rules.Default()
+	doc.Rewards = []rules.RewardRule{
+		share("first", func(r *rules.RewardRule) { r.Occurrence = rules.FirstOccurrence }),
+		share("large", func(r *rules.RewardRule) { r.MinimumAmount = 2_000 }),
+		share("any", func(*rules.RewardRule) {}),
+		share("third", func(r *rules.RewardRule) { r.Beneficiary, r.Level = rules.Upline, &third }),
+	}
+	first := settlement.Conversion{ID: "1", Type: "purchase", Amount: 9_900, OccurredAt: january}
+	second := settlement.Conversion{ID: "2", Type: "purchase", Amount: 1_500, OccurredAt: january.AddDate(0, 1, 0)}
+	for _, r := range (settlement.Facts{Rules: doc, Zone: time.UTC}).Reckon(second, first) {
+		fmt.Printf("%s %q %t %d of %d\n", r.Rule.Key, r.Reason, r.Nobody, r.Granted, r.Base)
+	}
+	// Output:
+	// first "NOT_FIRST_PURCHASE" false 0 of 0
+	// large "BELOW_MINIMUM" false 0 of 0
+	// any "" false 188 of 1500
+	// third "" true 0 of 0
+}

@@ -54,6 +54,7 @@ func (f Facts) owed(paying []rules.RewardRule, doc rules.Document, c cause) []Du
 		if rule.Amount.Type == rules.CommissionPoints {
 			base = earned[levelOf(rule)-1]
 		}
+		d.Base = base.gross
 		share := commission{Amount(d.Amount, base.gross), Amount(d.Amount, base.net)}
 		if d.Amount.Type != rules.Fixed && rule.Beneficiary != rules.Referee {
 			sum := earned[levelOf(rule)]

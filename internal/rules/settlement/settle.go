@@ -120,8 +120,8 @@ type Verdict struct {
 
 // Due is what one rule owes to one participant for one cause: Granted on the gross amount, of which Net is still owed. CauseID is a
 // conversion's id, or the referral's for a signup. Level is 1 for the referrer, 0 for the referee. Amount and Tier are what it is
-// rated by. Denied means that the participant gets nothing, for Reason, and is told so. Unpriced means that the conversion has no rate yet:
-// how much it will be is not known.
+// rated by, and Base what it is a share of, gross. Denied means that the participant gets nothing, for Reason, and is told so. Unpriced
+// means that the conversion has no rate yet: how much it will be is not known.
 type Due struct {
 	CauseID       string
 	ConversionID  string
@@ -130,6 +130,7 @@ type Due struct {
 	Rule          rules.RewardRule
 	Level         int
 	Amount        rules.Amount
+	Base          int64
 	Tier          int
 	Granted       int64
 	Net           int64
