@@ -1801,7 +1801,7 @@ type ActorNote = string
 // AllowedHosts Hosts that a link may lead to. The host of the landing address is always one of them.
 type AllowedHosts = []HostName
 
-// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 type Amount = int64
 
 // AmountOrZero Amount in minor units of its currency, zero included.
@@ -1859,12 +1859,15 @@ type AppliedRate struct {
 	// EffectiveAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	EffectiveAt Timestamp `json:"effective_at"`
 
-	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent. Converted amounts are rounded half-up to the minor unit: at 1.0835, 10000 EUR are 10835 USD; at 0.0066665, 15000 JPY (99.9975 USD) are 10000 USD.
 	Rate DecimalRate `json:"rate"`
 
 	// Source Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
 	Source SourceName `json:"source"`
 }
+
+// ApprovalAmount The largest payout, in minor units, that needs no approval; for the approval `over_amount`, and null for the others.
+type ApprovalAmount = int64
 
 // Attributed Whether there is a referrer. When not, `reason` says why.
 type Attributed = bool
@@ -1901,11 +1904,11 @@ type AttributionRules struct {
 	// RequireConsent Whether only clicks with consent granted can win.
 	RequireConsent RequireConsent `json:"require_consent"`
 
-	// WindowSeconds A click counts for a signup in [click, click + window). Seconds.
+	// WindowSeconds A click counts for a signup in [click, click + window). Seconds: with 2592000, 30 days, a signup exactly 30 days after the click is too late.
 	WindowSeconds AttributionWindowSeconds `json:"window_seconds"`
 }
 
-// AttributionWindowSeconds A click counts for a signup in [click, click + window). Seconds.
+// AttributionWindowSeconds A click counts for a signup in [click, click + window). Seconds: with 2592000, 30 days, a signup exactly 30 days after the click is too late.
 type AttributionWindowSeconds = int64
 
 // Balance What stands for a participant in one currency and kind of reward, for money and credit never mix. `available` is negative after a clawback.
@@ -1913,7 +1916,7 @@ type Balance struct {
 	// Available Amount in minor units of its currency, with its sign.
 	Available SignedAmount `json:"available"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Expired Amount in minor units of its currency, with its sign.
@@ -1943,7 +1946,7 @@ type BalanceList struct {
 	ParticipantID ID `json:"participant_id"`
 }
 
-// BaseAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+// BaseAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Both are converted at the rate of the sale and rounded half-up: 3333 EUR at 1.0835 are 3611 USD, and 2222 that are left are 2408. Null while there is no rate for the sale.
 type BaseAmount = int64
 
 // BatchIndex Position of the item in the request, from 0.
@@ -1954,7 +1957,7 @@ type Beneficiary string
 
 // Budget The most that the program grants, over all rules and beneficiaries, or null for no budget.
 type Budget struct {
-	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back; who comes first is granted first. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000 (`CAP_PARTIAL`), the next one nothing (`CAP_REACHED`).
 	Amount CapAmount `json:"amount"`
 
 	// Period A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
@@ -1993,23 +1996,23 @@ type Candidates = []Candidate
 
 // Cap The most that one beneficiary is granted by the rule, or null for no cap.
 type Cap struct {
-	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back; who comes first is granted first. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000 (`CAP_PARTIAL`), the next one nothing (`CAP_REACHED`).
 	Amount CapAmount `json:"amount"`
 
 	// Period A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
 	Period CapPeriod `json:"period"`
 }
 
-// CapAmount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+// CapAmount The most in minor units (points, coupons) that is granted per period, net of what was taken back; who comes first is granted first. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000 (`CAP_PARTIAL`), the next one nothing (`CAP_REACHED`).
 type CapAmount = int64
 
 // CapPeriod A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
 type CapPeriod string
 
-// CappedAmount What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+// CappedAmount What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
 type CappedAmount = int64
 
-// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
+// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500. Each share is rounded by itself, which can come to half a minor unit more for each of them: two shares of 5000 basis points of a sale of 1 are 1 and 1.
 type CeilingBasisPoints = int64
 
 // ChainFault What is wrong: an event or its hash is not what it was, an event or its place is missing, a copy of the hash differs, the chain does not end where it should, or there is an event that was never logged.
@@ -2071,11 +2074,11 @@ type ChurnRule struct {
 	// ReinstateOnReactivation Whether a reactivation gives back what the churn took.
 	ReinstateOnReactivation ReinstateOnReactivation `json:"reinstate_on_reactivation"`
 
-	// WindowSeconds A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds.
+	// WindowSeconds A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds: with 5184000, 60 days, a churn exactly 60 days after the purchase takes nothing.
 	WindowSeconds ChurnWindowSeconds `json:"window_seconds"`
 }
 
-// ChurnWindowSeconds A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds.
+// ChurnWindowSeconds A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds: with 5184000, 60 days, a churn exactly 60 days after the purchase takes nothing.
 type ChurnWindowSeconds = int64
 
 // Click A stored visit through a link, or one reported by a script.
@@ -2293,19 +2296,19 @@ type Consent string
 
 // Conversion A counted action of a referee.
 type Conversion struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
-	// BaseAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+	// BaseAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Both are converted at the rate of the sale and rounded half-up: 3333 EUR at 1.0835 are 3611 USD, and 2222 that are left are 2408. Null while there is no rate for the sale.
 	BaseAmount nullable.Nullable[BaseAmount] `json:"base_amount"`
 
-	// BaseCurrency Currency code of ISO 4217.
+	// BaseCurrency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	BaseCurrency Currency `json:"base_currency"`
 
-	// BaseNetAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+	// BaseNetAmount `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Both are converted at the rate of the sale and rounded half-up: 3333 EUR at 1.0835 are 3611 USD, and 2222 that are left are 2408. Null while there is no rate for the sale.
 	BaseNetAmount nullable.Nullable[BaseAmount] `json:"base_net_amount"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ExchangeRate The rate by which the amounts were converted: the first that was known, kept for every reversal. Absent when the currencies are the same, and while there is none.
@@ -2409,13 +2412,13 @@ type Count = int64
 
 // CreditRedemption An amount that a participant spent.
 type CreditRedemption struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
 	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -2451,7 +2454,7 @@ type CreditRedemption struct {
 
 // CreditRedemptionItem What a redemption took of one reward.
 type CreditRedemptionItem struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
 	// RewardID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -2475,7 +2478,7 @@ type CreditRedemptionState string
 // CsvText Comma-separated values, RFC 4180.
 type CsvText = string
 
-// Currency Currency code of ISO 4217.
+// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 type Currency = string
 
 // CurrentProgramVersion The version that new referrals are pinned to, or null before the first one is published.
@@ -2490,7 +2493,7 @@ type CurrentProgramVersion struct {
 // Date Calendar day in the time zone of the program.
 type Date = openapi_types.Date
 
-// DecimalRate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+// DecimalRate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent. Converted amounts are rounded half-up to the minor unit: at 1.0835, 10000 EUR are 10835 USD; at 0.0066665, 15000 JPY (99.9975 USD) are 10000 USD.
 type DecimalRate = string
 
 // Decision The stored answer to "who gets it, and why".
@@ -2614,7 +2617,7 @@ type DownlinePage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
-// DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month.
+// DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month, in the zone of the program: with 1 and a qualification on 31 January at 9:00, a sale pays before 28 February at 9:00.
 type DurationMonths = int64
 
 // EffectiveCodeState State of a code now. Expired, not started and exhausted are computed, never stored.
@@ -2743,19 +2746,19 @@ type ExchangeRate struct {
 	// EffectiveAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	EffectiveAt Timestamp `json:"effective_at"`
 
-	// FromCurrency Currency code of ISO 4217.
+	// FromCurrency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	FromCurrency Currency `json:"from_currency"`
 
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ID ID `json:"id"`
 
-	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent. Converted amounts are rounded half-up to the minor unit: at 1.0835, 10000 EUR are 10835 USD; at 0.0066665, 15000 JPY (99.9975 USD) are 10000 USD.
 	Rate DecimalRate `json:"rate"`
 
 	// Source Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
 	Source SourceName `json:"source"`
 
-	// ToCurrency Currency code of ISO 4217.
+	// ToCurrency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	ToCurrency Currency `json:"to_currency"`
 }
 
@@ -2770,7 +2773,7 @@ type ExchangeRatePage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
-// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds: with 7776000, 90 days, of 1000 of which 400 were redeemed 600 lapse.
 type ExpiresAfterSeconds = int64
 
 // Explanation What was considered, what won, which rule, which amounts.
@@ -2793,13 +2796,13 @@ type Explanation struct {
 	// SubjectType What an event or an explanation is about.
 	SubjectType SubjectType `json:"subject_type"`
 
-	// Summary The story in one sentence.
+	// Summary The story in one sentence. That of a reward says by which rule of which version it is what it is: the share and of what, the tier, the level, and what a cap or the budget left of it.
 	Summary string `json:"summary"`
 }
 
 // ExplanationAmount One amount of a step.
 type ExplanationAmount struct {
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Name What the amount is, for example `granted`.
@@ -2817,7 +2820,7 @@ type ExplanationStep struct {
 	// At Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	At Timestamp `json:"at"`
 
-	// Detail Why, in a sentence.
+	// Detail Why, in a sentence. A rule that a counted conversion triggered and that paid nothing has a step of its own, with the condition that was missed.
 	Detail string `json:"detail"`
 
 	// Reason Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
@@ -2866,7 +2869,7 @@ type Health struct {
 // HealthStatus The state of the server.
 type HealthStatus string
 
-// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
+// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds: with 1209600, 14 days, the reward of a sale of 1 March, 12:00 is available on 15 March, 12:00.
 type HoldSeconds = int64
 
 // HonorPendingSeconds For how long after its end a program still honours referrals attributed before.
@@ -2881,7 +2884,7 @@ type HTTPURL = string
 // ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type ID = openapi_types.UUID
 
-// IneligibleLevel What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may.
+// IneligibleLevel What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may. With the ancestor of level 2 suspended, the one above earns level 3 by `skip` and level 2 by `compress`.
 type IneligibleLevel string
 
 // IPAddress Address of the visitor, accepted from secret keys only. Only a keyed hash is stored.
@@ -2913,7 +2916,7 @@ type LedgerAccount struct {
 	// Balance Amount in minor units of its currency, with its sign.
 	Balance SignedAmount `json:"balance"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Kind Kind of a ledger account. `pending`, `available` and `reserved` are what is owed; `expense`, `cash`, `breakage` and `redeemed` are where it comes from and goes to.
@@ -2939,10 +2942,10 @@ type LedgerAccountPage struct {
 
 // Levels How the levels of the referral tree earn.
 type Levels struct {
-	// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
+	// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500. Each share is rounded by itself, which can come to half a minor unit more for each of them: two shares of 5000 basis points of a sale of 1 are 1 and 1.
 	CeilingBasisPoints CeilingBasisPoints `json:"ceiling_basis_points"`
 
-	// Ineligible What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may.
+	// Ineligible What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may. With the ancestor of level 2 suspended, the one above earns level 3 by `skip` and level 2 by `compress`.
 	Ineligible IneligibleLevel `json:"ineligible"`
 }
 
@@ -2951,7 +2954,7 @@ type Liability struct {
 	Data []LiabilityRow `json:"data"`
 }
 
-// LiabilityRow What is owed in one currency and kind of reward.
+// LiabilityRow What is owed in one currency and kind of reward, in minor units: with 3000 available to one participant and -500 to another, 3000 are `available` and -500 `carried_forward`.
 type LiabilityRow struct {
 	// Available Amount in minor units of its currency, with its sign.
 	Available SignedAmount `json:"available"`
@@ -2959,7 +2962,7 @@ type LiabilityRow struct {
 	// CarriedForward Sum of the available balances below zero, which later rewards make up for.
 	CarriedForward int64 `json:"carried_forward"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Pending Amount in minor units of its currency, with its sign.
@@ -2989,10 +2992,10 @@ type Milestone struct {
 	// Amount Minor units of the currency of the program, or a number of points or coupons.
 	Amount MilestoneAmount `json:"amount"`
 
-	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds: with 7776000, 90 days, of 1000 of which 400 were redeemed 600 lapse.
 	ExpiresAfterSeconds nullable.Nullable[ExpiresAfterSeconds] `json:"expires_after_seconds"`
 
-	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
+	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds: with 1209600, 14 days, the reward of a sale of 1 March, 12:00 is available on 15 March, 12:00.
 	HoldSeconds HoldSeconds `json:"hold_seconds"`
 
 	// Key Name of a reward rule or a milestone, unique within its version.
@@ -3023,8 +3026,11 @@ type MilestoneThreshold = int64
 // Milestones Milestones, each with a key of its own among reward rules and milestones.
 type Milestones = []Milestone
 
-// MinimumAmount Least net amount of a qualifying conversion, in minor units: its amount less what was reversed. What is below it does not qualify.
+// MinimumAmount Least net amount of a qualifying conversion, in minor units of the program's currency: its amount less what was reversed. What is below it does not qualify. With 2000, a sale of 2500 qualifies, and no longer does when 1000 of it are refunded.
 type MinimumAmount = int64
+
+// MinimumPayout Least balance that is paid, in minor units. A smaller one waits for the next run (`below_minimum`): with 2500, a balance of 2500 is paid, and one of 2499 is not.
+type MinimumPayout = int64
 
 // Name Name for people to read, without control characters.
 type Name = string
@@ -3055,13 +3061,13 @@ type NewAttributionRules struct {
 	// RequireConsent Whether only clicks with consent granted can win.
 	RequireConsent *RequireConsent `json:"require_consent,omitempty"`
 
-	// WindowSeconds A click counts for a signup in [click, click + window). Seconds.
+	// WindowSeconds A click counts for a signup in [click, click + window). Seconds: with 2592000, 30 days, a signup exactly 30 days after the click is too late.
 	WindowSeconds *AttributionWindowSeconds `json:"window_seconds,omitempty"`
 }
 
-// NewBudget The most that the program grants, over all rules and beneficiaries. Null or absent means no budget.
+// NewBudget The most that the program grants, over all rules and beneficiaries, of money and credit. Null or absent means no budget.
 type NewBudget struct {
-	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back; who comes first is granted first. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000 (`CAP_PARTIAL`), the next one nothing (`CAP_REACHED`).
 	Amount CapAmount `json:"amount"`
 
 	// Period A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
@@ -3070,7 +3076,7 @@ type NewBudget struct {
 
 // NewCap The most that one beneficiary is granted by the rule. Null or absent means no cap.
 type NewCap struct {
-	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+	// Amount The most in minor units (points, coupons) that is granted per period, net of what was taken back; who comes first is granted first. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000 (`CAP_PARTIAL`), the next one nothing (`CAP_REACHED`).
 	Amount CapAmount `json:"amount"`
 
 	// Period A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
@@ -3100,7 +3106,7 @@ type NewChurnRule struct {
 	// ReinstateOnReactivation Whether a reactivation gives back what the churn took.
 	ReinstateOnReactivation *ReinstateOnReactivation `json:"reinstate_on_reactivation,omitempty"`
 
-	// WindowSeconds A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds.
+	// WindowSeconds A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds: with 5184000, 60 days, a churn exactly 60 days after the purchase takes nothing.
 	WindowSeconds ChurnWindowSeconds `json:"window_seconds"`
 }
 
@@ -3172,10 +3178,10 @@ type NewCodeLookup struct {
 
 // NewConversion A conversion to record. It is unique by source, external id and type.
 type NewConversion struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -3202,10 +3208,10 @@ type NewConversion struct {
 
 // NewConversionReversal A reversal of the conversion in the path. Without an amount it takes all that is left.
 type NewConversionReversal struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount *Amount `json:"amount,omitempty"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency *Currency `json:"currency,omitempty"`
 
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -3221,12 +3227,12 @@ type NewConversionReversal struct {
 	Reason *Note `json:"reason,omitempty"`
 }
 
-// NewCreditRedemption An amount to redeem. The same `external_id` is the same redemption.
+// NewCreditRedemption An amount to redeem, in minor units (points, coupons). The same `external_id` is the same redemption. With 700 that expire in May and 500 that expire in June, 900 take 700 and 200.
 type NewCreditRedemption struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -3271,25 +3277,25 @@ type NewExchangeRate struct {
 	// EffectiveAt From when on it holds, with a zone; it may lie in the future. Absent means now.
 	EffectiveAt *time.Time `json:"effective_at,omitempty"`
 
-	// FromCurrency Currency code of ISO 4217.
+	// FromCurrency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	FromCurrency Currency `json:"from_currency"`
 
-	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+	// Rate How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent. Converted amounts are rounded half-up to the minor unit: at 1.0835, 10000 EUR are 10835 USD; at 0.0066665, 15000 JPY (99.9975 USD) are 10000 USD.
 	Rate DecimalRate `json:"rate"`
 
 	// Source Name of the system that a fact came from, for example `stripe`. External references are unique within their source.
 	Source *SourceName `json:"source,omitempty"`
 
-	// ToCurrency Currency code of ISO 4217.
+	// ToCurrency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	ToCurrency Currency `json:"to_currency"`
 }
 
 // NewLevels How the levels of the referral tree earn.
 type NewLevels struct {
-	// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
+	// CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500. Each share is rounded by itself, which can come to half a minor unit more for each of them: two shares of 5000 basis points of a sale of 1 are 1 and 1.
 	CeilingBasisPoints *CeilingBasisPoints `json:"ceiling_basis_points,omitempty"`
 
-	// Ineligible What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may.
+	// Ineligible What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may. With the ancestor of level 2 suspended, the one above earns level 3 by `skip` and level 2 by `compress`.
 	Ineligible *IneligibleLevel `json:"ineligible,omitempty"`
 }
 
@@ -3298,10 +3304,10 @@ type NewMilestone struct {
 	// Amount Minor units of the currency of the program, or a number of points or coupons.
 	Amount MilestoneAmount `json:"amount"`
 
-	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds: with 7776000, 90 days, of 1000 of which 400 were redeemed 600 lapse.
 	ExpiresAfterSeconds nullable.Nullable[ExpiresAfterSeconds] `json:"expires_after_seconds,omitempty"`
 
-	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
+	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds: with 1209600, 14 days, the reward of a sale of 1 March, 12:00 is available on 15 March, 12:00.
 	HoldSeconds *HoldSeconds `json:"hold_seconds,omitempty"`
 
 	// Key Name of a reward rule or a milestone, unique within its version.
@@ -3349,17 +3355,17 @@ type NewParticipant struct {
 
 // NewPayoutPolicy A policy, whole.
 type NewPayoutPolicy struct {
-	// Approval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+	// Approval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`. With 10000, a payout of 10000 is approved at once, and one of 10001 waits.
 	Approval *PayoutApproval `json:"approval,omitempty"`
 
-	// ApprovalAmount Amount in minor units of its currency, or null when there is none.
-	ApprovalAmount nullable.Nullable[NullableAmount] `json:"approval_amount,omitempty"`
+	// ApprovalAmount The largest payout, in minor units, that needs no approval; for the approval `over_amount`, and null for the others.
+	ApprovalAmount nullable.Nullable[ApprovalAmount] `json:"approval_amount,omitempty"`
 
 	// FourEyes Whether the key that made a run may not approve its payouts. It cannot be combined with automatic approval.
 	FourEyes *FourEyes `json:"four_eyes,omitempty"`
 
-	// MinimumAmount Amount in minor units of its currency, zero included.
-	MinimumAmount AmountOrZero `json:"minimum_amount"`
+	// MinimumAmount Least balance that is paid, in minor units. A smaller one waits for the next run (`below_minimum`): with 2500, a balance of 2500 is paid, and one of 2499 is not.
+	MinimumAmount MinimumPayout `json:"minimum_amount"`
 
 	// Provider How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
 	Provider *PayoutProvider `json:"provider,omitempty"`
@@ -3367,8 +3373,8 @@ type NewPayoutPolicy struct {
 	// RotateWebhookSecret Whether to make a new secret. The old one is used no more.
 	RotateWebhookSecret *bool `json:"rotate_webhook_secret,omitempty"`
 
-	// TaxThreshold Amount in minor units of its currency, or null when there is none.
-	TaxThreshold nullable.Nullable[NullableAmount] `json:"tax_threshold,omitempty"`
+	// TaxThreshold How much a participant without tax data is paid in a calendar year in UTC, in minor units; null asks for none. With 60000 and 57500 paid, 2500 more are paid, and 2501 are not (`tax_data_missing`).
+	TaxThreshold nullable.Nullable[TaxThreshold] `json:"tax_threshold,omitempty"`
 
 	// WebhookURL Absolute https URL of a public host, or null when there is none.
 	WebhookURL nullable.Nullable[NullableHTTPURL] `json:"webhook_url,omitempty"`
@@ -3376,7 +3382,7 @@ type NewPayoutPolicy struct {
 
 // NewPayoutRun A run to make or to try.
 type NewPayoutRun struct {
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// DryRun Whether to answer what would happen, and do nothing.
@@ -3391,7 +3397,7 @@ type NewProgram struct {
 	// AllowedHosts Hosts that a link may lead to. The host of the landing address is always one of them.
 	AllowedHosts *AllowedHosts `json:"allowed_hosts,omitempty"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// HonorPendingSeconds For how long after its end the program still honours referrals attributed before.
@@ -3421,13 +3427,13 @@ type NewQualificationRules struct {
 	// ConversionTypes Conversions that can qualify a referral.
 	ConversionTypes *ConversionTypes `json:"conversion_types,omitempty"`
 
-	// MinimumAmount Least net amount of a qualifying conversion, in minor units: its amount less what was reversed. What is below it does not qualify.
+	// MinimumAmount Least net amount of a qualifying conversion, in minor units of the program's currency: its amount less what was reversed. What is below it does not qualify. With 2000, a sale of 2500 qualifies, and no longer does when 1000 of it are refunded.
 	MinimumAmount *MinimumAmount `json:"minimum_amount,omitempty"`
 
 	// RevokeOnReversal Whether a reversal that takes the net below the minimum takes the qualification back.
 	RevokeOnReversal *RevokeOnReversal `json:"revoke_on_reversal,omitempty"`
 
-	// WindowSeconds A conversion qualifies in [signup, signup + window). Seconds.
+	// WindowSeconds A conversion qualifies in [signup, signup + window). Seconds: with 7776000, 90 days, a purchase exactly 90 days after the signup is too late.
 	WindowSeconds *QualificationWindowSeconds `json:"window_seconds,omitempty"`
 }
 
@@ -3463,7 +3469,7 @@ type NewReferral struct {
 
 // NewReversal A reversal that names its conversion as your system does. It may come before the conversion.
 type NewReversal struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount *Amount `json:"amount,omitempty"`
 
 	// ConversionExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -3472,7 +3478,7 @@ type NewReversal struct {
 	// ConversionType Kind of a conversion, `purchase`, `renewal` or your own. Not `signup` and not `qualified`.
 	ConversionType ConversionType `json:"conversion_type"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency *Currency `json:"currency,omitempty"`
 
 	// ExternalID Identifier from your system, compared exactly. Printable characters only.
@@ -3493,10 +3499,10 @@ type NewReversal struct {
 
 // NewReward A reward given by hand. It is available at once.
 type NewReward struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ExpiresAt When what is left of it expires, in the future. Not for money.
@@ -3520,7 +3526,7 @@ type NewReward struct {
 
 // NewRewardRule What is owed, to whom, for what.
 type NewRewardRule struct {
-	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
+	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion: 2000 basis points of 9999 are 2000 (1999.8), and three refunds of 3333 take 667, 666 and 667 of that.
 	Amount RewardAmount `json:"amount"`
 
 	// Beneficiary Who gets the reward of a rule: the referrer, the referee, or, for conversions, the ancestor of the referrer that `level` names.
@@ -3532,16 +3538,16 @@ type NewRewardRule struct {
 	// Condition An expression in CEL that must hold for the conversion; empty always holds. It is checked when the version is published. Available is `conversion` with `type`, `source` and `currency` (text), `amount` (gross, minor units), `occurred_at` (timestamp) and `metadata` (texts by name), with the operators and functions of CEL, and regular expressions in the syntax of RE2. What cannot be decided does not hold: a name that the metadata does not have, a division by zero, an expression that costs too much. Example: `conversion.amount >= 5000 && conversion.metadata.plan in ["pro", "team"]`.
 	Condition *RewardCondition `json:"condition,omitempty"`
 
-	// DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month.
+	// DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month, in the zone of the program: with 1 and a qualification on 31 January at 9:00, a sale pays before 28 February at 9:00.
 	DurationMonths nullable.Nullable[DurationMonths] `json:"duration_months,omitempty"`
 
-	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds: with 7776000, 90 days, of 1000 of which 400 were redeemed 600 lapse.
 	ExpiresAfterSeconds nullable.Nullable[ExpiresAfterSeconds] `json:"expires_after_seconds,omitempty"`
 
 	// Groups The groups of participants that the rule is for, by the group of its beneficiary (for a referee that of its referrer) when the fact occurred. Empty means everybody.
 	Groups *RewardGroups `json:"groups,omitempty"`
 
-	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
+	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds: with 1209600, 14 days, the reward of a sale of 1 March, 12:00 is available on 15 March, 12:00.
 	HoldSeconds *HoldSeconds `json:"hold_seconds,omitempty"`
 
 	// Key Name of a reward rule or a milestone, unique within its version.
@@ -3574,7 +3580,7 @@ type NewRules struct {
 	// Attribution How a signup finds its referrer.
 	Attribution *NewAttributionRules `json:"attribution,omitempty"`
 
-	// Budget The most that the program grants, over all rules and beneficiaries. Null or absent means no budget.
+	// Budget The most that the program grants, over all rules and beneficiaries, of money and credit. Null or absent means no budget.
 	Budget nullable.Nullable[NewBudget] `json:"budget,omitempty"`
 
 	// Churn What happens when a referee leaves soon. Null or absent means that churn takes nothing back.
@@ -3652,7 +3658,7 @@ type NewTiers struct {
 	// Measure What is counted, of the referrals of one referrer in the program: those that qualified, their conversions of which something is left, or the net revenue of these in minor units.
 	Measure RewardMeasure `json:"measure"`
 
-	// Mode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends.
+	// Mode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends. With 2000 basis points, and 3000 from a revenue of 15000 on, two sales of 10000 pay 2000 and 3000; `recompute` adds 1000 for the first one at the close.
 	Mode *TierMode `json:"mode,omitempty"`
 
 	// Period A stretch of the calendar in the zone of the program over which a referrer is measured.
@@ -3676,9 +3682,6 @@ type NextCursor = string
 
 // Note Free text of the person or system that acts, kept with the event.
 type Note = string
-
-// NullableAmount Amount in minor units of its currency, or null when there is none.
-type NullableAmount = int64
 
 // NullableHostName Host name in lower case, with a port if it is not the default one, or null when there is none.
 type NullableHostName = string
@@ -3798,7 +3801,7 @@ type PaymentReport struct {
 
 // Payout The payment of one participant in a run.
 type Payout struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
 	// Attempt Which try it is.
@@ -3807,7 +3810,7 @@ type Payout struct {
 	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -3816,7 +3819,7 @@ type Payout struct {
 	// Note Words of who acted, or null when there are none.
 	Note nullable.Nullable[ActorNote] `json:"note"`
 
-	// Offset What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+	// Offset What of the rewards went against a debt, in minor units, the oldest rewards first: rewards of 3000 and 2000 and a debt of 1500 pay 1500 (offset 1500) and 2000. It is negative when what was set off earlier has been given back, and is paid along.
 	Offset PayoutOffset `json:"offset"`
 
 	// PaidAt Instant in UTC, or null when it has not happened or is not limited.
@@ -3844,7 +3847,7 @@ type Payout struct {
 	Version Version `json:"version"`
 }
 
-// PayoutApproval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+// PayoutApproval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`. With 10000, a payout of 10000 is approved at once, and one of 10001 waits.
 type PayoutApproval string
 
 // PayoutItem One reward in a payout. The amounts of all items add up to the payout.
@@ -3852,7 +3855,7 @@ type PayoutItem struct {
 	// Amount Amount in minor units of its currency, zero included.
 	Amount AmountOrZero `json:"amount"`
 
-	// Offset What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+	// Offset What of the rewards went against a debt, in minor units, the oldest rewards first: rewards of 3000 and 2000 and a debt of 1500 pay 1500 (offset 1500) and 2000. It is negative when what was set off earlier has been given back, and is paid along.
 	Offset PayoutOffset `json:"offset"`
 
 	// RewardID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -3870,7 +3873,7 @@ type PayoutItemPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
-// PayoutOffset What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+// PayoutOffset What of the rewards went against a debt, in minor units, the oldest rewards first: rewards of 3000 and 2000 and a debt of 1500 pay 1500 (offset 1500) and 2000. It is negative when what was set off earlier has been given back, and is paid along.
 type PayoutOffset = int64
 
 // PayoutPage One page of payouts, newest first.
@@ -3886,16 +3889,16 @@ type PayoutPage struct {
 
 // PayoutPolicy How the workspace pays in one currency.
 type PayoutPolicy struct {
-	// Approval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+	// Approval Which payouts of a run wait for an approval: none, all, or those over `approval_amount`. With 10000, a payout of 10000 is approved at once, and one of 10001 waits.
 	Approval PayoutApproval `json:"approval"`
 
-	// ApprovalAmount Amount in minor units of its currency, or null when there is none.
-	ApprovalAmount nullable.Nullable[NullableAmount] `json:"approval_amount"`
+	// ApprovalAmount The largest payout, in minor units, that needs no approval; for the approval `over_amount`, and null for the others.
+	ApprovalAmount nullable.Nullable[ApprovalAmount] `json:"approval_amount"`
 
 	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// FourEyes Whether the key that made a run may not approve its payouts. It cannot be combined with automatic approval.
@@ -3904,14 +3907,14 @@ type PayoutPolicy struct {
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ID ID `json:"id"`
 
-	// MinimumAmount Amount in minor units of its currency, zero included.
-	MinimumAmount AmountOrZero `json:"minimum_amount"`
+	// MinimumAmount Least balance that is paid, in minor units. A smaller one waits for the next run (`below_minimum`): with 2500, a balance of 2500 is paid, and one of 2499 is not.
+	MinimumAmount MinimumPayout `json:"minimum_amount"`
 
 	// Provider How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
 	Provider PayoutProvider `json:"provider"`
 
-	// TaxThreshold Amount in minor units of its currency, or null when there is none.
-	TaxThreshold nullable.Nullable[NullableAmount] `json:"tax_threshold"`
+	// TaxThreshold How much a participant without tax data is paid in a calendar year in UTC, in minor units; null asks for none. With 60000 and 57500 paid, 2500 more are paid, and 2501 are not (`tax_data_missing`).
+	TaxThreshold nullable.Nullable[TaxThreshold] `json:"tax_threshold"`
 
 	// Version Version of the row, raised by each change. Its quoted form is the ETag.
 	Version Version `json:"version"`
@@ -3942,7 +3945,7 @@ type PayoutRun struct {
 	// CreatedBy The API key that made it.
 	CreatedBy openapi_types.UUID `json:"created_by"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -3972,7 +3975,7 @@ type PayoutRunOutcome struct {
 	// Count Number of things counted.
 	Count Count `json:"count"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// DryRun Whether nothing was written. Then there is no run.
@@ -4046,9 +4049,9 @@ type PayoutStateTotal struct {
 	State PayoutState `json:"state"`
 }
 
-// PayoutTotal What was paid in one currency. What came back does not count.
+// PayoutTotal What was paid in one currency, in minor units: 3000 and 2000, of which 2000 came back, are 3000. Nothing is converted into another currency.
 type PayoutTotal struct {
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Paid Amount in minor units of its currency, with its sign.
@@ -4078,10 +4081,10 @@ type PlainText = string
 
 // PlannedPayout One payout of a run.
 type PlannedPayout struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
-	// Offset What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+	// Offset What of the rewards went against a debt, in minor units, the oldest rewards first: rewards of 3000 and 2000 and a debt of 1500 pay 1500 (offset 1500) and 2000. It is negative when what was set off earlier has been given back, and is paid along.
 	Offset PayoutOffset `json:"offset"`
 
 	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -4102,10 +4105,10 @@ type PreviewedReward struct {
 	// Beneficiary In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
 	Beneficiary Beneficiary `json:"beneficiary"`
 
-	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
 	Capped CappedAmount `json:"capped"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Granted Amount in minor units of its currency, zero included.
@@ -4177,7 +4180,7 @@ type Program struct {
 	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// CurrentVersion The version that new referrals are pinned to, or null before the first one is published.
@@ -4277,7 +4280,7 @@ type ProviderReference = string
 
 // PublicProgram The part of a program that a browser may read.
 type PublicProgram struct {
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
@@ -4298,17 +4301,17 @@ type QualificationRules struct {
 	// ConversionTypes Conversions that can qualify a referral.
 	ConversionTypes ConversionTypes `json:"conversion_types"`
 
-	// MinimumAmount Least net amount of a qualifying conversion, in minor units: its amount less what was reversed. What is below it does not qualify.
+	// MinimumAmount Least net amount of a qualifying conversion, in minor units of the program's currency: its amount less what was reversed. What is below it does not qualify. With 2000, a sale of 2500 qualifies, and no longer does when 1000 of it are refunded.
 	MinimumAmount MinimumAmount `json:"minimum_amount"`
 
 	// RevokeOnReversal Whether a reversal that takes the net below the minimum takes the qualification back.
 	RevokeOnReversal RevokeOnReversal `json:"revoke_on_reversal"`
 
-	// WindowSeconds A conversion qualifies in [signup, signup + window). Seconds.
+	// WindowSeconds A conversion qualifies in [signup, signup + window). Seconds: with 7776000, 90 days, a purchase exactly 90 days after the signup is too late.
 	WindowSeconds QualificationWindowSeconds `json:"window_seconds"`
 }
 
-// QualificationWindowSeconds A conversion qualifies in [signup, signup + window). Seconds.
+// QualificationWindowSeconds A conversion qualifies in [signup, signup + window). Seconds: with 7776000, 90 days, a purchase exactly 90 days after the signup is too late.
 type QualificationWindowSeconds = int64
 
 // ReasonCode Why something was decided. Stored with the outcome, and described by `GET /v1/reason-codes`.
@@ -4405,7 +4408,7 @@ type ReinstateOnReactivation = bool
 // RequireConsent Whether only clicks with consent granted can win.
 type RequireConsent = bool
 
-// Reversal An undo of a conversion, in part or as a whole.
+// Reversal An undo of a conversion, in part or as a whole; `applied_amount` is what it took, `restored_amount` what a won dispute gave back of that, in minor units of the conversion's currency. After a refund of 4000 of 10000, a chargeback takes 6000, winning it restores 6000, and a refund of 6001 is refused.
 type Reversal struct {
 	// Amount The amount asked for, in minor units, or null for all that is left.
 	Amount nullable.Nullable[int64] `json:"amount"`
@@ -4475,7 +4478,7 @@ type ReversalResult struct {
 	// Conversion A counted action of a referee.
 	Conversion *Conversion `json:"conversion,omitempty"`
 
-	// Reversal An undo of a conversion, in part or as a whole.
+	// Reversal An undo of a conversion, in part or as a whole; `applied_amount` is what it took, `restored_amount` what a won dispute gave back of that, in minor units of the conversion's currency. After a refund of 4000 of 10000, a chargeback takes 6000, winning it restores 6000, and a refund of 6001 is refused.
 	Reversal Reversal `json:"reversal"`
 
 	// Rewards Rewards.
@@ -4491,7 +4494,7 @@ type ReversibleMilestone = bool
 // RevokeOnReversal Whether a reversal that takes the net below the minimum takes the qualification back.
 type RevokeOnReversal = bool
 
-// Reward What is owed to one beneficiary for one cause. What is left of it at `expires_at`, if that is not null, can no longer be redeemed.
+// Reward What is owed to one beneficiary for one cause: `net` is `granted` less `reversed`, in minor units (points, coupons). 2000 granted for a sale of 10000, of which 4000 are refunded: 800 are reversed, and 1200 net. What is left at `expires_at`, if that is not null, can no longer be redeemed.
 type Reward struct {
 	// AvailableAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	AvailableAt Timestamp `json:"available_at"`
@@ -4499,7 +4502,7 @@ type Reward struct {
 	// Beneficiary In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
 	Beneficiary Beneficiary `json:"beneficiary"`
 
-	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
 	Capped CappedAmount `json:"capped"`
 
 	// ConversionID Identifier of the related resource, or null when there is none.
@@ -4508,7 +4511,7 @@ type Reward struct {
 	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// ExpiresAt Instant in UTC, or null when it has not happened or is not limited.
@@ -4563,7 +4566,7 @@ type Reward struct {
 	Version Version `json:"version"`
 }
 
-// RewardAmount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
+// RewardAmount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion: 2000 basis points of 9999 are 2000 (1999.8), and three refunds of 3333 take 667, 666 and 667 of that.
 type RewardAmount struct {
 	// Type `fixed` is an amount in minor units of the currency of the program, or a number of points or coupons; `basis_points` is a share of the conversion, where 10000 is the whole; `basis_points_of_commission` is a share of what the level below earns for the same conversion. With 2000 basis points for the referrer and 1000 of the commission for levels 2 and 3, a sale of 10000 pays 2000, 200 and 20.
 	Type RewardAmountType `json:"type"`
@@ -4613,7 +4616,7 @@ type RewardPage struct {
 
 // RewardRule What is owed, to whom, for what.
 type RewardRule struct {
-	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
+	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion: 2000 basis points of 9999 are 2000 (1999.8), and three refunds of 3333 take 667, 666 and 667 of that.
 	Amount RewardAmount `json:"amount"`
 
 	// Beneficiary Who gets the reward of a rule: the referrer, the referee, or, for conversions, the ancestor of the referrer that `level` names.
@@ -4625,16 +4628,16 @@ type RewardRule struct {
 	// Condition An expression in CEL that must hold for the conversion; empty always holds. It is checked when the version is published. Available is `conversion` with `type`, `source` and `currency` (text), `amount` (gross, minor units), `occurred_at` (timestamp) and `metadata` (texts by name), with the operators and functions of CEL, and regular expressions in the syntax of RE2. What cannot be decided does not hold: a name that the metadata does not have, a division by zero, an expression that costs too much. Example: `conversion.amount >= 5000 && conversion.metadata.plan in ["pro", "team"]`.
 	Condition RewardCondition `json:"condition"`
 
-	// DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month.
+	// DurationMonths For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month, in the zone of the program: with 1 and a qualification on 31 January at 9:00, a sale pays before 28 February at 9:00.
 	DurationMonths nullable.Nullable[DurationMonths] `json:"duration_months"`
 
-	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+	// ExpiresAfterSeconds How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds: with 7776000, 90 days, of 1000 of which 400 were redeemed 600 lapse.
 	ExpiresAfterSeconds nullable.Nullable[ExpiresAfterSeconds] `json:"expires_after_seconds"`
 
 	// Groups The groups of participants that the rule is for, by the group of its beneficiary (for a referee that of its referrer) when the fact occurred. Empty means everybody.
 	Groups RewardGroups `json:"groups"`
 
-	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds.
+	// HoldSeconds How long a reward stays pending after what caused it occurred. Seconds: with 1209600, 14 days, the reward of a sale of 1 March, 12:00 is available on 15 March, 12:00.
 	HoldSeconds HoldSeconds `json:"hold_seconds"`
 
 	// Key Name of a reward rule or a milestone, unique within its version.
@@ -4824,7 +4827,7 @@ type SignupResult struct {
 
 // SimulatedDifference One participant and kind of reward. Minor units.
 type SimulatedDifference struct {
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Difference Amount in minor units of its currency, with its sign.
@@ -4845,7 +4848,7 @@ type SimulatedDifference struct {
 
 // SimulatedTotal One kind of reward. Minor units.
 type SimulatedTotal struct {
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Kind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
@@ -4858,7 +4861,7 @@ type SimulatedTotal struct {
 	Old SignedAmount `json:"old"`
 }
 
-// Simulation What is owed by the rules on record, and what would be owed by those simulated.
+// Simulation What is owed by the rules on record, and what would be owed by those simulated, net of what was taken back. With 2000 basis points on record and 1500 simulated, a sale of 9999 is `old` 2000, `new` 1500 and a `difference` of -500.
 type Simulation struct {
 	// Differences The participants for whom most changes, the greatest change first.
 	Differences []SimulatedDifference `json:"differences"`
@@ -4898,7 +4901,7 @@ type StatementEntry struct {
 	// At Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	At Timestamp `json:"at"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Kind Kind of a ledger account. `pending`, `available` and `reserved` are what is owed; `expense`, `cash`, `breakage` and `redeemed` are where it comes from and goes to.
@@ -4919,7 +4922,7 @@ type StatementEntry struct {
 
 // Statistics Counters per day of the program's time zone, exact at every read. A fact counts on the day on which it occurred.
 type Statistics struct {
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// Days Days on which anything happened, oldest first.
@@ -5022,6 +5025,9 @@ type StatisticsDay struct {
 // SubjectType What an event or an explanation is about.
 type SubjectType string
 
+// TaxThreshold How much a participant without tax data is paid in a calendar year in UTC, in minor units; null asks for none. With 60000 and 57500 paid, 2500 more are paid, and 2501 are not (`tax_data_missing`).
+type TaxThreshold = int64
+
 // TestClock The clock after the move. Everything that was due by then is done: holds ended, qualification windows closed.
 type TestClock struct {
 	// Now Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
@@ -5030,14 +5036,14 @@ type TestClock struct {
 
 // Tier One step. With 2000 basis points as the amount of the rule and a step from 5 with 2500, the first four qualified referrals pay 2000 basis points and the fifth pays 2500.
 type Tier struct {
-	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
+	// Amount How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion: 2000 basis points of 9999 are 2000 (1999.8), and three refunds of 3333 take 667, 666 and 667 of that.
 	Amount RewardAmount `json:"amount"`
 
 	// From The step applies from this number on, counting the fact itself: at least 2 for counts, minor units for revenue.
 	From int64 `json:"from"`
 }
 
-// TierMode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends.
+// TierMode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends. With 2000 basis points, and 3000 from a revenue of 15000 on, two sales of 10000 pay 2000 and 3000; `recompute` adds 1000 for the first one at the close.
 type TierMode string
 
 // TierSteps The steps, ascending. Below the first the amount of the rule applies.
@@ -5048,7 +5054,7 @@ type Tiers struct {
 	// Measure What is counted, of the referrals of one referrer in the program: those that qualified, their conversions of which something is left, or the net revenue of these in minor units.
 	Measure RewardMeasure `json:"measure"`
 
-	// Mode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends.
+	// Mode `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends. With 2000 basis points, and 3000 from a revenue of 15000 on, two sales of 10000 pay 2000 and 3000; `recompute` adds 1000 for the first one at the close.
 	Mode TierMode `json:"mode"`
 
 	// Period A stretch of the calendar in the zone of the program over which a referrer is measured.
@@ -5069,13 +5075,13 @@ type TouchKind string
 
 // Transfer One positive amount moved between two accounts of a participant.
 type Transfer struct {
-	// Amount Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+	// Amount Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
 	Amount Amount `json:"amount"`
 
 	// CreatedAt Instant in UTC, RFC 3339, with up to six fractional digits, from 2000 to 2100.
 	CreatedAt Timestamp `json:"created_at"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// FromKind Kind of a ledger account. `pending`, `available` and `reserved` are what is owed; `expense`, `cash`, `breakage` and `redeemed` are where it comes from and goes to.
@@ -5158,7 +5164,7 @@ type TreeStatistics struct {
 	Referees Count `json:"referees"`
 }
 
-// TrialBalance Sums over all accounts of the workspace.
+// TrialBalance Sums over all accounts of the workspace, in minor units: with 2000 available and nothing else, `expense` is -2000 and `available` 2000, and the total 0.
 type TrialBalance struct {
 	// Balanced Whether every currency and kind of reward adds up to zero.
 	Balanced bool `json:"balanced"`
@@ -5180,7 +5186,7 @@ type TrialBalanceAccount struct {
 type TrialBalanceCurrency struct {
 	Accounts []TrialBalanceAccount `json:"accounts"`
 
-	// Currency Currency code of ISO 4217.
+	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 	Currency Currency `json:"currency"`
 
 	// RewardKind What the reward is made of: `money` is paid out, the others are redeemed. `money` and `credit` are counted in the currency of the program; `points`, `coupon` and `custom` in units of `XXX`, which is ISO 4217 for no currency.
@@ -5392,10 +5398,10 @@ type ConversionIDQuery = ID
 // ConversionStateQuery Whether a conversion counts for a referral, and how much of it is left.
 type ConversionStateQuery = ConversionState
 
-// CurrencyPath Currency code of ISO 4217.
+// CurrencyPath Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 type CurrencyPath = Currency
 
-// CurrencyQuery Currency code of ISO 4217.
+// CurrencyQuery Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 type CurrencyQuery = Currency
 
 // Cursor defines model for Cursor.
@@ -5422,7 +5428,7 @@ type EventTypeQuery = EventType
 // ExternalIDQuery Identifier from your system, compared exactly. Printable characters only.
 type ExternalIDQuery = ExternalID
 
-// FromCurrencyQuery Currency code of ISO 4217.
+// FromCurrencyQuery Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 type FromCurrencyQuery = Currency
 
 // FromDateQuery Calendar day in the time zone of the program.
@@ -5527,7 +5533,7 @@ type SignupIDQuery = ID
 // SubjectIDQuery Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 type SubjectIDQuery = ID
 
-// ToCurrencyQuery Currency code of ISO 4217.
+// ToCurrencyQuery Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
 type ToCurrencyQuery = Currency
 
 // ToDateQuery Calendar day in the time zone of the program.

@@ -247,7 +247,7 @@ export type IssuedApiKey = {
 export type ProgramState = 'draft' | 'active' | 'paused' | 'ended' | 'archived';
 
 /**
- * Currency code of ISO 4217.
+ * Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
  */
 export type Currency = string;
 
@@ -323,7 +323,7 @@ export type ProgramPage = {
 export type AttributionModel = 'last_touch' | 'first_touch';
 
 /**
- * A click counts for a signup in [click, click + window). Seconds.
+ * A click counts for a signup in [click, click + window). Seconds: with 2592000, 30 days, a signup exactly 30 days after the click is too late.
  */
 export type AttributionWindowSeconds = number;
 
@@ -358,12 +358,12 @@ export type ConversionType = string;
 export type ConversionTypes = Array<ConversionType>;
 
 /**
- * Least net amount of a qualifying conversion, in minor units: its amount less what was reversed. What is below it does not qualify.
+ * Least net amount of a qualifying conversion, in minor units of the program's currency: its amount less what was reversed. What is below it does not qualify. With 2000, a sale of 2500 qualifies, and no longer does when 1000 of it are refunded.
  */
 export type MinimumAmount = number;
 
 /**
- * A conversion qualifies in [signup, signup + window). Seconds.
+ * A conversion qualifies in [signup, signup + window). Seconds: with 7776000, 90 days, a purchase exactly 90 days after the signup is too late.
  */
 export type QualificationWindowSeconds = number;
 
@@ -413,7 +413,7 @@ export type RewardKind = 'money' | 'credit' | 'points' | 'coupon' | 'custom';
 export type RewardAmountType = 'fixed' | 'basis_points' | 'basis_points_of_commission';
 
 /**
- * How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion.
+ * How much. A share is rounded half-up to the minor unit, on the cumulative net of its conversion: 2000 basis points of 9999 are 2000 (1999.8), and three refunds of 3333 take 667, 666 and 667 of that.
  */
 export type RewardAmount = {
     type: RewardAmountType;
@@ -424,12 +424,12 @@ export type RewardAmount = {
 };
 
 /**
- * How long a reward stays pending after what caused it occurred. Seconds.
+ * How long a reward stays pending after what caused it occurred. Seconds: with 1209600, 14 days, the reward of a sale of 1 March, 12:00 is available on 15 March, 12:00.
  */
 export type HoldSeconds = number;
 
 /**
- * For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month.
+ * For how many calendar months after the qualifying conversion the rule pays, or null for ever. The day is clamped to the end of a shorter month, in the zone of the program: with 1 and a qualification on 31 January at 9:00, a sale pays before 28 February at 9:00.
  */
 export type DurationMonths = number | null;
 
@@ -474,7 +474,7 @@ export type RewardMeasure = 'qualified_referrals' | 'conversions' | 'revenue';
 export type MeasurePeriod = 'lifetime' | 'month' | 'quarter' | 'year';
 
 /**
- * `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends.
+ * `frozen`: a granted amount keeps its step. `recompute`: when the period closes, every reward of the period is rated again by the step that was reached in it, up or down; it needs a period that ends. With 2000 basis points, and 3000 from a revenue of 15000 on, two sales of 10000 pay 2000 and 3000; `recompute` adds 1000 for the first one at the close.
  */
 export type TierMode = 'frozen' | 'recompute';
 
@@ -505,7 +505,7 @@ export type NewTiers = {
 } | null;
 
 /**
- * The most in minor units (points, coupons) that is granted per period, net of what was taken back. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000.
+ * The most in minor units (points, coupons) that is granted per period, net of what was taken back; who comes first is granted first. What goes beyond is not granted, and the reward says how much that was. With 50000 and 49000 granted, a reward of 2000 grants 1000 (`CAP_PARTIAL`), the next one nothing (`CAP_REACHED`).
  */
 export type CapAmount = number;
 
@@ -523,7 +523,7 @@ export type NewCap = {
 } | null;
 
 /**
- * How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds.
+ * How long after it became available what is left of a reward expires, or null for never. Not for money. Seconds: with 7776000, 90 days, of 1000 of which 400 were redeemed 600 lapse.
  */
 export type ExpiresAfterSeconds = number | null;
 
@@ -589,12 +589,12 @@ export type NewMilestone = {
 export type NewMilestones = Array<NewMilestone>;
 
 /**
- * The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500.
+ * The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500. Each share is rounded by itself, which can come to half a minor unit more for each of them: two shares of 5000 basis points of a sale of 1 are 1 and 1.
  */
 export type CeilingBasisPoints = number;
 
 /**
- * What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may.
+ * What becomes of the level of an ancestor who may not earn: `skip` leaves it unpaid, `compress` gives it to the next ancestor who may. With the ancestor of level 2 suspended, the one above earns level 3 by `skip` and level 2 by `compress`.
  */
 export type IneligibleLevel = 'skip' | 'compress';
 
@@ -607,7 +607,7 @@ export type NewLevels = {
 };
 
 /**
- * The most that the program grants, over all rules and beneficiaries. Null or absent means no budget.
+ * The most that the program grants, over all rules and beneficiaries, of money and credit. Null or absent means no budget.
  */
 export type NewBudget = {
     amount: CapAmount;
@@ -615,7 +615,7 @@ export type NewBudget = {
 } | null;
 
 /**
- * A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds.
+ * A churn in [qualifying conversion, qualifying conversion + window) reverses the rewards. Seconds: with 5184000, 60 days, a churn exactly 60 days after the purchase takes nothing.
  */
 export type ChurnWindowSeconds = number;
 
@@ -882,7 +882,7 @@ export type SimulatedDifference = {
 };
 
 /**
- * What is owed by the rules on record, and what would be owed by those simulated.
+ * What is owed by the rules on record, and what would be owed by those simulated, net of what was taken back. With 2000 basis points on record and 1500 simulated, a sale of 9999 is `old` 2000, `new` 1500 and a `difference` of -500.
  */
 export type Simulation = {
     /**
@@ -1155,7 +1155,7 @@ export type Statement = {
 export type Year = number;
 
 /**
- * What was paid in one currency. What came back does not count.
+ * What was paid in one currency, in minor units: 3000 and 2000, of which 2000 came back, are 3000. Nothing is converted into another currency.
  */
 export type PayoutTotal = {
     currency: Currency;
@@ -1478,7 +1478,7 @@ export type ExplanationStep = {
      */
     title: string;
     /**
-     * Why, in a sentence.
+     * Why, in a sentence. A rule that a counted conversion triggered and that paid nothing has a step of its own, with the condition that was missed.
      */
     detail: string;
     /**
@@ -1494,7 +1494,7 @@ export type Explanation = {
     subject_type: SubjectType;
     subject_id: Id;
     /**
-     * The story in one sentence.
+     * The story in one sentence. That of a reward says by which rule of which version it is what it is: the share and of what, the tier, the level, and what a cap or the budget left of it.
      */
     summary: string;
     decision_id: NullableId;
@@ -1709,7 +1709,7 @@ export type ConversionState = 'unmatched' | 'counted' | 'disqualified' | 'partia
 export type SourceName = string;
 
 /**
- * Positive amount in minor units of its currency (cents for USD, whole yen for JPY).
+ * Positive amount in minor units of its currency: 1234 is 12.34 USD, 1234 JPY and 1.234 KWD. Out of bounds is `amount_not_allowed`, a fraction `validation_failed`.
  */
 export type Amount = number;
 
@@ -1719,12 +1719,12 @@ export type Amount = number;
 export type AmountOrZero = number;
 
 /**
- * `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Null while there is no rate for the sale.
+ * `amount`, or `net_amount`, in minor units of `base_currency`, the program's currency: rewards, minimums and statistics go by it. Both are converted at the rate of the sale and rounded half-up: 3333 EUR at 1.0835 are 3611 USD, and 2222 that are left are 2408. Null while there is no rate for the sale.
  */
 export type BaseAmount = number | null;
 
 /**
- * How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent.
+ * How many whole units of one currency a whole unit of another is worth, as an exact decimal number over zero: at most 12 digits before the point and 9 after it, without sign or exponent. Converted amounts are rounded half-up to the minor unit: at 1.0835, 10000 EUR are 10835 USD; at 0.0066665, 15000 JPY (99.9975 USD) are 10000 USD.
  */
 export type DecimalRate = string;
 
@@ -1804,7 +1804,7 @@ export type RewardLevel = number;
 export type RewardTier = number;
 
 /**
- * What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units.
+ * What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
  */
 export type CappedAmount = number;
 
@@ -1814,7 +1814,7 @@ export type CappedAmount = number;
 export type RewardState = 'pending' | 'held' | 'available' | 'reserved' | 'paid' | 'redeemed' | 'expired' | 'cancelled' | 'pending_fx';
 
 /**
- * What is owed to one beneficiary for one cause. What is left of it at `expires_at`, if that is not null, can no longer be redeemed.
+ * What is owed to one beneficiary for one cause: `net` is `granted` less `reversed`, in minor units (points, coupons). 2000 granted for a sale of 10000, of which 4000 are refunded: 800 are reversed, and 1200 net. What is left at `expires_at`, if that is not null, can no longer be redeemed.
  */
 export type Reward = {
     id: Id;
@@ -1914,7 +1914,7 @@ export type NewConversionReversal = {
 export type ReversalState = 'unmatched' | 'applied' | 'refused';
 
 /**
- * An undo of a conversion, in part or as a whole.
+ * An undo of a conversion, in part or as a whole; `applied_amount` is what it took, `restored_amount` what a won dispute gave back of that, in minor units of the conversion's currency. After a refund of 4000 of 10000, a chargeback takes 6000, winning it restores 6000, and a refund of 6001 is refused.
  */
 export type Reversal = {
     id: Id;
@@ -2271,7 +2271,7 @@ export type TrialBalanceCurrency = {
 };
 
 /**
- * Sums over all accounts of the workspace.
+ * Sums over all accounts of the workspace, in minor units: with 2000 available and nothing else, `expense` is -2000 and `available` 2000, and the total 0.
  */
 export type TrialBalance = {
     /**
@@ -2285,7 +2285,7 @@ export type TrialBalance = {
 };
 
 /**
- * What is owed in one currency and kind of reward.
+ * What is owed in one currency and kind of reward, in minor units: with 3000 available to one participant and -500 to another, 3000 are `available` and -500 `carried_forward`.
  */
 export type LiabilityRow = {
     currency: Currency;
@@ -2364,7 +2364,7 @@ export type CreditRedemptionPage = {
 };
 
 /**
- * An amount to redeem. The same `external_id` is the same redemption.
+ * An amount to redeem, in minor units (points, coupons). The same `external_id` is the same redemption. With 700 that expire in May and 500 that expire in June, 900 take 700 and 200.
  */
 export type NewCreditRedemption = {
     participant_external_id: ExternalId;
@@ -2376,14 +2376,19 @@ export type NewCreditRedemption = {
 };
 
 /**
- * Which payouts of a run wait for an approval: none, all, or those over `approval_amount`.
+ * Least balance that is paid, in minor units. A smaller one waits for the next run (`below_minimum`): with 2500, a balance of 2500 is paid, and one of 2499 is not.
+ */
+export type MinimumPayout = number;
+
+/**
+ * Which payouts of a run wait for an approval: none, all, or those over `approval_amount`. With 10000, a payout of 10000 is approved at once, and one of 10001 waits.
  */
 export type PayoutApproval = 'automatic' | 'manual' | 'over_amount';
 
 /**
- * Amount in minor units of its currency, or null when there is none.
+ * The largest payout, in minor units, that needs no approval; for the approval `over_amount`, and null for the others.
  */
-export type NullableAmount = number | null;
+export type ApprovalAmount = number | null;
 
 /**
  * How payouts reach whoever pays. `manual`: a person exports a run and reports what was paid. `webhook`: approved payouts are posted to `webhook_url`, signed by the scheme of Standard Webhooks, and your system reports the outcome.
@@ -2396,6 +2401,11 @@ export type PayoutProvider = 'manual' | 'webhook';
 export type NullableHttpUrl = string | null;
 
 /**
+ * How much a participant without tax data is paid in a calendar year in UTC, in minor units; null asks for none. With 60000 and 57500 paid, 2500 more are paid, and 2501 are not (`tax_data_missing`).
+ */
+export type TaxThreshold = number | null;
+
+/**
  * Whether the key that made a run may not approve its payouts. It cannot be combined with automatic approval.
  */
 export type FourEyes = boolean;
@@ -2406,12 +2416,12 @@ export type FourEyes = boolean;
 export type PayoutPolicy = {
     id: Id;
     currency: Currency;
-    minimum_amount: AmountOrZero;
+    minimum_amount: MinimumPayout;
     approval: PayoutApproval;
-    approval_amount: NullableAmount;
+    approval_amount: ApprovalAmount;
     provider: PayoutProvider;
     webhook_url: NullableHttpUrl;
-    tax_threshold: NullableAmount;
+    tax_threshold: TaxThreshold;
     four_eyes: FourEyes;
     version: Version;
     created_at: Timestamp;
@@ -2430,16 +2440,16 @@ export type PayoutPolicyPage = {
  * A policy, whole.
  */
 export type NewPayoutPolicy = {
-    minimum_amount: AmountOrZero;
+    minimum_amount: MinimumPayout;
     approval?: PayoutApproval;
-    approval_amount?: NullableAmount;
+    approval_amount?: ApprovalAmount;
     provider?: PayoutProvider;
     webhook_url?: NullableHttpUrl;
     /**
      * Whether to make a new secret. The old one is used no more.
      */
     rotate_webhook_secret?: boolean;
-    tax_threshold?: NullableAmount;
+    tax_threshold?: TaxThreshold;
     four_eyes?: FourEyes;
 };
 
@@ -2522,7 +2532,7 @@ export type NewPayoutRun = {
 };
 
 /**
- * What of the rewards went against a debt, in minor units. It is negative when what was set off earlier has been given back, and is paid along.
+ * What of the rewards went against a debt, in minor units, the oldest rewards first: rewards of 3000 and 2000 and a debt of 1500 pay 1500 (offset 1500) and 2000. It is negative when what was set off earlier has been given back, and is paid along.
  */
 export type PayoutOffset = number;
 
