@@ -198,9 +198,9 @@ func (f Facts) outside(c Conversion) reason.Code {
 
 // qualifying finds the conversion that qualifies the referral, or nil.
 func (f Facts) qualifying(ordered []Conversion) *Conversion {
-	for i, c := range ordered {
-		if f.outsideWindow(c) == "" && f.misses(c) == "" {
-			return &ordered[i]
+	for i := range ordered {
+		if c := &ordered[i]; c.left() && f.outsideWindow(*c) == "" && f.misses(*c) == "" {
+			return c
 		}
 	}
 	return nil

@@ -11,20 +11,25 @@ import (
 // undone lists what was owed for conversions once, and is not any more: it walks through the times at which something changed.
 func (f Facts) undone(now []Due, q *Conversion, all []Conversion) []Due {
 	var out []Due
+	var then []Conversion
+	var before time.Time
 	churns, last := f.Churns, ""
 	for _, t := range f.moments(all, q) {
-		then, qualifying := asOf(all, t), ""
+		then = advance(then, all, before, t)
+		before = t
+		qualifying := ""
 		f.Churns = slices.DeleteFunc(slices.Clone(churns), func(c Churn) bool { return c.OccurredAt.After(t) })
 		q, life := f.qualifying(then), f.life(then)
 		if q != nil {
 			qualifying = q.ID
 		}
-		for i, c := range then {
+		for i := range then {
+			c := &then[i]
 			news := qualifying != last || c.OccurredAt.Equal(t) || c.undo == reason.DisputeWon || len(churns) > 0
 			if !news || !c.left() {
 				continue
 			}
-			for _, d := range f.dues(c, q, life, then) {
+			for _, d := range f.dues(*c, q, life, then) {
 				if d.Net > 0 && !d.Denied && !d.Unpriced && !slices.ContainsFunc(out, d.is) {
 					out = appendUndone(out, d, now, all[i])
 				}
@@ -76,16 +81,28 @@ func (f Facts) moments(ordered []Conversion, q *Conversion) []time.Time {
 	return slices.CompactFunc(out, time.Time.Equal)
 }
 
-// asOf returns what had occurred by a moment, with what had been taken of it by then.
-func asOf(conversions []Conversion, t time.Time) []Conversion {
-	var out []Conversion
-	for _, c := range conversions {
-		if c.OccurredAt.After(t) {
-			continue
+// advance makes of the conversions as they were known before a time those that are known at the time.
+func advance(then, all []Conversion, before, t time.Time) []Conversion {
+	for i := range then {
+		if slices.ContainsFunc(all[i].Reversals, func(r Reversal) bool { return r.OccurredAt.After(before) && !r.OccurredAt.After(t) }) {
+			then[i] = all[i].asOf(t)
 		}
-		known := slices.DeleteFunc(slices.Clone(c.Reversals), func(r Reversal) bool { return r.OccurredAt.After(t) })
-		c.taken, _, c.undo = Net(c.Amount, known)
-		out = append(out, c)
 	}
-	return out
+	for len(then) < len(all) && !all[len(then)].OccurredAt.After(t) {
+		then = append(then, all[len(then)].asOf(t))
+	}
+	return then
+}
+
+// asOf is a conversion as it was known at a time.
+func (c Conversion) asOf(t time.Time) Conversion {
+	if len(c.Reversals) > 0 {
+		c.taken, _, c.undo = Net(c.Amount, slices.DeleteFunc(slices.Clone(c.Reversals), func(r Reversal) bool { return r.OccurredAt.After(t) }))
+	}
+	return c
+}
+
+// asOf are the conversions, in their order, as they were known at a time.
+func asOf(ordered []Conversion, t time.Time) []Conversion {
+	return advance(nil, ordered, t, t)
 }
