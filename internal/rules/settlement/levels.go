@@ -138,11 +138,17 @@ func (f Facts) rate(d *Due, c cause) {
 	}
 }
 
-// own is what a referral adds to what its referrer has reached, up to and with a conversion, in the period in which that occurred.
+// closed reports whether a period is over and rated by all that was reached in it.
+func (f Facts) closed(t rules.Tiers, start time.Time) bool {
+	return t.Mode == rules.Recompute && !f.Now.Before(calendar.Instant(calendar.End(t.Period, start), f.Zone))
+}
+
+// own is what a referral adds to what its referrer has reached, up to and with a conversion, in the period in which that occurred; all
+// of a period that is closed.
 func (f Facts) own(t rules.Tiers, at Conversion, q *Conversion, all []Conversion) (n int64) {
 	start := calendar.Start(t.Period, at.OccurredAt, f.Zone)
 	for _, c := range all {
-		if c.OccurredAt.After(at.OccurredAt) || c.OccurredAt.Equal(at.OccurredAt) && c.Key > at.Key {
+		if later := c.OccurredAt.After(at.OccurredAt) || c.OccurredAt.Equal(at.OccurredAt) && c.Key > at.Key; later && !f.closed(t, start) {
 			continue
 		}
 		if !calendar.Start(t.Period, c.OccurredAt, f.Zone).Equal(start) || f.outside(c) != "" || !c.left() || c.Unpriced {

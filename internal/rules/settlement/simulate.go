@@ -16,9 +16,10 @@ import (
 type Holding struct{ ParticipantID, Kind string }
 
 // Simulate says what the referrals of a program would be owed if one document had rated all of them from the beginning. Everything
-// happens in the order in which it occurred, with what is left of it: tiers and milestones count the facts up to a sale, caps and the
-// budget go to the earlier sale. The facts carry the document; what is on record of their rewards is not looked at. The sums are net, in
-// minor units, or in whole ones for other kinds than money and credit; those that come to nothing are left out.
+// happens in the order in which it occurred, with what is left of it: tiers and milestones count the facts up to a sale, or all of a
+// period that is over where its close rates again; caps and the budget go to what was earlier. The facts carry the document; what is on
+// record of their rewards is not looked at. The sums are net, in minor units, or in whole ones for other kinds than money and credit;
+// those that come to nothing are left out.
 func Simulate(doc rules.Document, facts []Facts) map[Holding]int64 {
 	var steps []step
 	for i := range facts {
@@ -30,14 +31,25 @@ func Simulate(doc rules.Document, facts []Facts) map[Holding]int64 {
 	for i, f := range facts {
 		f.Reached = func(participant string, t rules.Tiers, at time.Time) int64 {
 			start := calendar.Start(t.Period, at, f.Zone)
+			if f.closed(t, start) {
+				at = calendar.Instant(calendar.End(t.Period, start), f.Zone).Add(-1)
+			}
 			return reached.sum(participant, t.Measure, calendar.Instant(start, f.Zone), at, i)
 		}
 		dues = append(dues, Settle(f).Rewards...)
 	}
 	out, used := map[Holding]int64{}, map[Bound]int64{}
-	grant := func(d Due, zone *time.Location) {
-		granted := d.Granted
-		bounds := Bounds(doc, d, zone)
+	if len(facts) == 0 {
+		return out
+	}
+	zone := facts[0].Zone
+	dues = append(dues, reached.milestones(doc, zone)...)
+	slices.SortFunc(dues, func(a, b Due) int {
+		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), strings.Compare(a.CauseID, b.CauseID), cmp.Compare(a.Level, b.Level),
+			strings.Compare(a.Rule.Key, b.Rule.Key), strings.Compare(a.ParticipantID, b.ParticipantID))
+	})
+	for _, d := range dues {
+		granted, bounds := d.Granted, Bounds(doc, d, zone)
 		for _, b := range bounds {
 			granted = min(granted, b.Most-used[b])
 		}
@@ -48,20 +60,6 @@ func Simulate(doc rules.Document, facts []Facts) map[Holding]int64 {
 		if net > 0 {
 			out[Holding{d.ParticipantID, d.Rule.Kind}] += net
 		}
-	}
-	slices.SortFunc(dues, func(a, b Due) int {
-		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), strings.Compare(a.CauseID, b.CauseID), cmp.Compare(a.Level, b.Level),
-			strings.Compare(a.Rule.Key, b.Rule.Key), strings.Compare(a.ParticipantID, b.ParticipantID))
-	})
-	if len(facts) == 0 {
-		return out
-	}
-	zone := facts[0].Zone
-	for _, d := range dues {
-		grant(d, zone)
-	}
-	for _, d := range reached.milestones(doc, zone) {
-		grant(d, zone)
 	}
 	return out
 }
@@ -128,11 +126,13 @@ func newTrack(steps []step) track {
 	return t
 }
 
-// sum is what a participant reached in [from, to], without one referral.
+// sum is what a participant reached in [from, to], without one referral. Of others at the last moment those before it count.
 func (t track) sum(participant string, m rules.Measure, from, to time.Time, without int) int64 {
 	steps, sums := t.steps[participant], t.sums[participant][m]
 	first := sort.Search(len(steps), func(i int) bool { return !steps[i].at.Before(from) })
-	last := sort.Search(len(steps), func(i int) bool { return steps[i].at.After(to) })
+	last := sort.Search(len(steps), func(i int) bool {
+		return steps[i].at.After(to) || steps[i].at.Equal(to) && steps[i].referral >= without
+	})
 	if last <= first {
 		return 0
 	}
@@ -141,14 +141,14 @@ func (t track) sum(participant string, m rules.Measure, from, to time.Time, with
 		n -= sums[first-1]
 	}
 	for _, s := range t.of[without] {
-		if s.participant == participant && !s.at.Before(from) && !s.at.After(to) {
+		if s.participant == participant && !s.at.Before(from) && s.at.Before(to) {
 			n -= s.by[m]
 		}
 	}
 	return n
 }
 
-// milestones are what was reached in the end, each at the moment at which it was.
+// milestones are what was reached in the end, each at the moment at which it was, in no order.
 func (t track) milestones(doc rules.Document, zone *time.Location) []Due {
 	var out []Due
 	for _, m := range doc.Milestones {
@@ -167,8 +167,5 @@ func (t track) milestones(doc rules.Document, zone *time.Location) []Due {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Due) int {
-		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), strings.Compare(a.CauseID, b.CauseID), strings.Compare(a.ParticipantID, b.ParticipantID))
-	})
 	return out
 }
