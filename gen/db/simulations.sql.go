@@ -9,27 +9,33 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 )
 
 const listIneligibleParticipants = `-- name: ListIneligibleParticipants :many
-SELECT id FROM participants
+SELECT id, state FROM participants
 WHERE workspace_id = $1 AND state <> 'active'
 ORDER BY id
 `
 
-func (q *Queries) ListIneligibleParticipants(ctx context.Context, db DBTX, workspaceID uuid.UUID) ([]uuid.UUID, error) {
+type ListIneligibleParticipantsRow struct {
+	ID    uuid.UUID
+	State state.Participant
+}
+
+func (q *Queries) ListIneligibleParticipants(ctx context.Context, db DBTX, workspaceID uuid.UUID) ([]ListIneligibleParticipantsRow, error) {
 	rows, err := db.Query(ctx, listIneligibleParticipants, workspaceID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []uuid.UUID{}
+	items := []ListIneligibleParticipantsRow{}
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var i ListIneligibleParticipantsRow
+		if err := rows.Scan(&i.ID, &i.State); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -131,6 +137,65 @@ func (q *Queries) ListProgramConversions(ctx context.Context, db DBTX, arg ListP
 			&i.ExchangeRateSource,
 			&i.ExchangeRateAt,
 			&i.RefusedRateID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listProgramDecisions = `-- name: ListProgramDecisions :many
+SELECT
+    rewards.cause_id, rewards.rule_key, rewards.participant_id, rewards.level,
+    sum(rewards.granted - rewards.reversed)::bigint AS amount
+FROM rewards
+JOIN participants ON participants.workspace_id = rewards.workspace_id AND participants.id = rewards.participant_id
+WHERE rewards.workspace_id = $1
+    AND participants.workspace_id = $1
+    AND rewards.program_id = $2
+    AND rewards.cause_kind <> 'manual'
+    AND (
+        participants.state = 'banned'
+        OR rewards.state IN ('cancelled', 'redeemed')
+        AND rewards.reason IN ('REVERSED_MANUAL', 'REFERRER_INELIGIBLE', 'ERASED')
+        AND rewards.note IS NOT NULL
+    )
+GROUP BY rewards.cause_id, rewards.rule_key, rewards.participant_id, rewards.level
+`
+
+type ListProgramDecisionsParams struct {
+	WorkspaceID uuid.UUID
+	ProgramID   uuid.UUID
+}
+
+type ListProgramDecisionsRow struct {
+	CauseID       uuid.UUID
+	RuleKey       string
+	ParticipantID uuid.UUID
+	Level         int32
+	Amount        int64
+}
+
+// What the decision of a person has left of rewards, for good, and everything of participants who are banned.
+func (q *Queries) ListProgramDecisions(ctx context.Context, db DBTX, arg ListProgramDecisionsParams) ([]ListProgramDecisionsRow, error) {
+	rows, err := db.Query(ctx, listProgramDecisions, arg.WorkspaceID, arg.ProgramID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListProgramDecisionsRow{}
+	for rows.Next() {
+		var i ListProgramDecisionsRow
+		if err := rows.Scan(
+			&i.CauseID,
+			&i.RuleKey,
+			&i.ParticipantID,
+			&i.Level,
+			&i.Amount,
 		); err != nil {
 			return nil, err
 		}

@@ -37,9 +37,7 @@ func (r *recorder) goals(h *history, b before) []goal {
 			for _, m := range milestones {
 				start := calendar.Start(m.Period, k.month, time.UTC)
 				g := goal{Milestone: m, referrer: ref.ReferrerID, version: ref.ProgramVersionID, start: start, at: h.latest(ref, m.Period, start, r.s.Now)}
-				g.cause = uuid.NewSHA1(h.program.ID, []byte(strings.Join(
-					[]string{"milestone", ref.ReferrerID.String(), m.Key, string(m.Period), start.Format(time.DateOnly)}, "\x00",
-				)))
+				g.cause = milestoneCause(h.program.ID, ref.ReferrerID, m, start)
 				if !seen[g.cause] {
 					seen[g.cause] = true
 					out = append(out, g)
@@ -48,6 +46,13 @@ func (r *recorder) goals(h *history, b before) []goal {
 		}
 	}
 	return out
+}
+
+// milestoneCause stands where the id of a conversion stands, for a milestone of a referrer in the period that begins on start.
+func milestoneCause(program, referrer uuid.UUID, m rules.Milestone, start time.Time) uuid.UUID {
+	return uuid.NewSHA1(program, []byte(strings.Join(
+		[]string{"milestone", referrer.String(), m.Key, string(m.Period), start.Format(time.DateOnly)}, "\x00",
+	)))
 }
 
 func changedMonths(old, now map[monthCell]progress) []monthCell {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -15,6 +16,7 @@ import (
 	"github.com/grapevine-referrals/grapevine/gen/db"
 	"github.com/grapevine-referrals/grapevine/internal/problem"
 	"github.com/grapevine-referrals/grapevine/internal/rules"
+	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
 	"github.com/grapevine-referrals/grapevine/internal/rules/money"
 	"github.com/grapevine-referrals/grapevine/internal/rules/settlement"
 	"github.com/grapevine-referrals/grapevine/internal/rules/state"
@@ -45,8 +47,8 @@ type Difference struct {
 func (d Difference) Change() int64 { return max(d.New-d.Old, d.Old-d.New) }
 
 // Simulate replays the recorded history of a program under other rules, and writes nothing. Who was attributed to whom stays, and what
-// a person decided; everything else follows the rules, in the order in which it occurred. What is on record in another order (a tier
-// reached late, a cap used up by who came first) may differ for that reason alone. Errors: not_found, validation_failed with the
+// a person decided; everything else follows the rules, in the order in which it occurred. What is on record in another order (a cap used
+// up by who was told first) may differ for that reason alone. Errors: not_found, validation_failed with the
 // faults of the rules, and with the history when that is too long.
 func (e *Engine) Simulate(ctx context.Context, st *store.Store, s Scope, program uuid.UUID, doc rules.Document) (Simulation, error) {
 	if err := checkRules(doc); err != nil {
@@ -63,7 +65,26 @@ func (e *Engine) Simulate(ctx context.Context, st *store.Store, s Scope, program
 	if len(p.referrals) > mostSimulated || len(p.conversions) > mostSimulated || len(p.reversals) > mostSimulated {
 		return Simulation{}, problem.ValidationFailed.With("the history of the program is too long for one simulation")
 	}
-	return p.compare(settlement.Simulate(doc, p.facts(e, s, doc))), nil
+	facts := p.facts(e, s, doc)
+	if tooLong(facts) {
+		return Simulation{}, problem.ValidationFailed.With("too much happened to one referral of the program for a simulation")
+	}
+	return p.compare(settlement.Simulate(doc, facts, p.decided(doc))), nil
+}
+
+// mostSettled bounds how often a simulation looks at a fact: whenever something occurs, at everything that had occurred to the referral.
+const mostSettled = 5_000_000
+
+func tooLong(facts []settlement.Facts) bool {
+	sum := 0
+	for _, f := range facts {
+		n := len(f.Conversions) + len(f.Churns)
+		for _, c := range f.Conversions {
+			n += len(c.Reversals)
+		}
+		sum += n * n
+	}
+	return sum > mostSettled
 }
 
 // past is everything that happened in a program.
@@ -74,7 +95,8 @@ type past struct {
 	reversals   []db.Reversal
 	churns      []db.Churn
 	owed        []db.ListProgramHoldingsRow
-	ineligible  []uuid.UUID
+	ineligible  []db.ListIneligibleParticipantsRow
+	decisions   []db.ListProgramDecisionsRow
 	groups      map[uuid.UUID]state.Groups
 }
 
@@ -106,6 +128,10 @@ func (e *Engine) loadPast(ctx context.Context, s Scope, program uuid.UUID, p *pa
 		},
 		func(tx store.DBTX) (err error) {
 			p.ineligible, err = e.q.ListIneligibleParticipants(ctx, tx, s.Workspace)
+			return err
+		},
+		func(tx store.DBTX) (err error) {
+			p.decisions, err = e.q.ListProgramDecisions(ctx, tx, db.ListProgramDecisionsParams{WorkspaceID: s.Workspace, ProgramID: program})
 			return err
 		},
 		func(tx store.DBTX) error {
@@ -167,6 +193,28 @@ func (p past) facts(e *Engine, s Scope, doc rules.Document) []settlement.Facts {
 	return out
 }
 
+// decided is what the decision of a person leaves of what the rules owe: a reward that was cancelled by hand stays so, and somebody who is
+// banned keeps what there was left, and gets nothing else.
+func (p past) decided(doc rules.Document) func(settlement.Due) (int64, bool) {
+	left, banned := map[rewardKey]int64{}, map[string]bool{}
+	for _, row := range p.decisions {
+		left[rewardKey{row.CauseID, row.RuleKey, row.ParticipantID, row.Level}] = row.Amount
+	}
+	for _, row := range p.ineligible {
+		banned[row.ID.String()] = row.State == state.ParticipantBanned
+	}
+	return func(d settlement.Due) (int64, bool) {
+		for _, m := range doc.Milestones {
+			if m.Key == d.CauseID {
+				start := calendar.Start(m.Period, d.OccurredAt, zone(p.program.TimeZone))
+				d.CauseID = milestoneCause(p.program.ID, uuid.MustParse(d.ParticipantID), m, start).String()
+			}
+		}
+		most, known := left[keyOf(d)]
+		return most, known || banned[d.ParticipantID]
+	}
+}
+
 // chain is who was above the referrer of a conversion when it occurred, for rules that are the first to ask.
 func (p past) chain(c db.Conversion, above map[uuid.UUID][]db.Referral, depth int32) json.RawMessage {
 	parent := func(who uuid.UUID) *db.Referral {
@@ -182,7 +230,7 @@ func (p past) chain(c db.Conversion, above map[uuid.UUID][]db.Referral, depth in
 	direct := parent(c.RefereeID)
 	for at := direct; at != nil && len(list) < int(depth); {
 		if at = parent(at.ReferrerID); at != nil {
-			_, barred := slices.BinarySearchFunc(p.ineligible, at.ReferrerID, func(a, b uuid.UUID) int { return strings.Compare(a.String(), b.String()) })
+			_, barred := slices.BinarySearchFunc(p.ineligible, at.ReferrerID, func(a db.ListIneligibleParticipantsRow, b uuid.UUID) int { return bytes.Compare(a.ID[:], b[:]) })
 			list = append(list, ancestor{ParticipantID: at.ReferrerID, Eligible: !barred, Group: p.groups[at.ReferrerID].At(c.OccurredAt)})
 		}
 	}

@@ -37,7 +37,26 @@ WHERE workspace_id = @workspace_id AND program_id = @program_id AND cause_kind <
 GROUP BY participant_id, kind
 ORDER BY participant_id, kind;
 
+-- name: ListProgramDecisions :many
+-- What the decision of a person has left of rewards, for good, and everything of participants who are banned.
+SELECT
+    rewards.cause_id, rewards.rule_key, rewards.participant_id, rewards.level,
+    sum(rewards.granted - rewards.reversed)::bigint AS amount
+FROM rewards
+JOIN participants ON participants.workspace_id = rewards.workspace_id AND participants.id = rewards.participant_id
+WHERE rewards.workspace_id = @workspace_id
+    AND participants.workspace_id = @workspace_id
+    AND rewards.program_id = @program_id
+    AND rewards.cause_kind <> 'manual'
+    AND (
+        participants.state = 'banned'
+        OR rewards.state IN ('cancelled', 'redeemed')
+        AND rewards.reason IN ('REVERSED_MANUAL', 'REFERRER_INELIGIBLE', 'ERASED')
+        AND rewards.note IS NOT NULL
+    )
+GROUP BY rewards.cause_id, rewards.rule_key, rewards.participant_id, rewards.level;
+
 -- name: ListIneligibleParticipants :many
-SELECT id FROM participants
+SELECT id, state FROM participants
 WHERE workspace_id = @workspace_id AND state <> 'active'
 ORDER BY id;

@@ -113,7 +113,7 @@ func ExampleSimulate() {
 	history := []settlement.Facts{
 		bought("bob", time.Hour), bought("ben", 2*time.Hour, settlement.Reversal{ID: "r", Kind: settlement.Refund, Amount: &fifty, OccurredAt: joined.Add(3 * time.Hour)}),
 	}
-	fmt.Println(settlement.Simulate(doc, history))
+	fmt.Println(settlement.Simulate(doc, history, nil))
 	// Output: map[{alice money}:2500]
 }
 

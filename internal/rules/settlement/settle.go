@@ -150,6 +150,13 @@ func (d Due) is(o Due) bool {
 // budget. Amounts are minor units of the program's currency, shares of them rounded half up; windows are half-open. The order of the
 // facts does not matter, and the same facts have the same outcome.
 func Settle(f Facts) Outcome {
+	out, q, conversions := f.settle()
+	out.Undone = f.undone(out.Rewards, q, conversions)
+	return out
+}
+
+// settle is Settle without what was owed once. It also gives the qualifying conversion, and all conversions that it looked at, in order.
+func (f Facts) settle() (Outcome, *Conversion, []Conversion) {
 	conversions := slices.DeleteFunc(slices.Clone(f.Conversions), func(c Conversion) bool {
 		return c.Stored == state.ConversionDisqualified
 	})
@@ -179,8 +186,7 @@ func Settle(f Facts) Outcome {
 		out.Rewards = append(out.Rewards, f.dues(c, q, life, conversions)...)
 	}
 	out.Rewards = append(out.Rewards, f.signupDues(q, life, conversions)...)
-	out.Undone = f.undone(out.Rewards, q, conversions)
-	return out
+	return out, q, conversions
 }
 
 // outside returns why a conversion cannot belong to the referral at all, or the empty reason.

@@ -3,169 +3,169 @@ package settlement
 import (
 	"cmp"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
 	"github.com/grapevine-referrals/grapevine/internal/rules"
 	"github.com/grapevine-referrals/grapevine/internal/rules/calendar"
-	"github.com/grapevine-referrals/grapevine/internal/rules/state"
 )
 
 // Holding is what simulated rewards add up to: those of one participant and one kind.
 type Holding struct{ ParticipantID, Kind string }
 
-// Simulate says what the referrals of a program would be owed if one document had rated all of them from the beginning. Everything
-// happens in the order in which it occurred, with what is left of it: tiers and milestones count the facts up to a sale, or all of a
-// period that is over where its close rates again; caps and the budget go to what was earlier. The facts carry the document; what is on
-// record of their rewards is not looked at. The sums are net, in minor units, or in whole ones for other kinds than money and credit;
-// those that come to nothing are left out.
-func Simulate(doc rules.Document, facts []Facts) map[Holding]int64 {
-	var steps []step
+// Simulate says what the referrals of a program would be owed if one document had rated all of them from the beginning. Everything is
+// settled in the moment in which it occurred, by what had occurred until then: a tier counts what had been reached, a limit grants what
+// was left of it, what is undone gives its room back to what comes later, and periods that are over by Facts.Now are rated again where
+// the rules say so. The facts carry the document; what is on record of their rewards is not looked at, except
+// through decided, if that is not nil: the most that a decision of a person leaves of a due. The sums are net, in minor units, or in whole
+// ones for other kinds than money and credit; those that come to nothing are left out.
+func Simulate(doc rules.Document, facts []Facts, decided func(Due) (most int64, ok bool)) map[Holding]int64 {
+	s := simulation{
+		doc: doc, facts: facts, decided: decided, rewards: make([]map[dueKey]*simulated, len(facts)), own: make([]months, len(facts)),
+		all: map[string]months{}, used: map[Bound]int64{}, goals: map[goalOf]*simulated{}, rated: map[ratedIn][]int{},
+	}
 	for i := range facts {
-		facts[i].Rules, facts[i].Rated, facts[i].Reached = doc, nil, nil
-		steps = append(steps, stepsOf(i, facts[i], Settle(facts[i]))...)
+		facts[i].Rules, s.rewards[i] = doc, map[dueKey]*simulated{}
 	}
-	reached := newTrack(steps)
-	var dues []Due
-	for i, f := range facts {
-		f.Reached = func(participant string, t rules.Tiers, at time.Time) int64 {
-			start := calendar.Start(t.Period, at, f.Zone)
-			if f.closed(t, start) {
-				at = calendar.Instant(calendar.End(t.Period, start), f.Zone).Add(-1)
-			}
-			return reached.sum(participant, t.Measure, calendar.Instant(start, f.Zone), at, i)
+	for _, m := range s.moments() {
+		if m.referral < 0 {
+			s.closePeriods(m.at)
+		} else {
+			s.settle(m.referral, m.at)
 		}
-		dues = append(dues, Settle(f).Rewards...)
 	}
-	out, used := map[Holding]int64{}, map[Bound]int64{}
-	if len(facts) == 0 {
-		return out
+	out := map[Holding]int64{}
+	add := func(w *simulated) {
+		if w.net > 0 {
+			out[Holding{w.ParticipantID, w.Rule.Kind}] += w.net
+		}
 	}
-	zone := facts[0].Zone
-	dues = append(dues, reached.milestones(doc, zone)...)
-	slices.SortFunc(dues, func(a, b Due) int {
-		return cmp.Or(a.OccurredAt.Compare(b.OccurredAt), strings.Compare(a.CauseID, b.CauseID), cmp.Compare(a.Level, b.Level),
-			strings.Compare(a.Rule.Key, b.Rule.Key), strings.Compare(a.ParticipantID, b.ParticipantID))
-	})
-	for _, d := range dues {
-		granted, bounds := d.Granted, Bounds(doc, d, zone)
-		for _, b := range bounds {
-			granted = min(granted, b.Most-used[b])
+	for _, rewards := range s.rewards {
+		for _, w := range rewards {
+			add(w)
 		}
-		net := min(d.Net, granted)
-		for _, b := range bounds {
-			used[b] += net
-		}
-		if net > 0 {
-			out[Holding{d.ParticipantID, d.Rule.Kind}] += net
-		}
+	}
+	for _, w := range s.goals {
+		add(w)
 	}
 	return out
 }
 
-// step is what one fact of a referral adds to what its referrer has reached.
-type step struct {
-	referral    int
-	participant string
-	at          time.Time
-	by          map[rules.Measure]int64
+// simulation is the state of a simulated program at one moment.
+type simulation struct {
+	doc     rules.Document
+	facts   []Facts
+	decided func(Due) (int64, bool)
+	rewards []map[dueKey]*simulated // by referral
+	own     []months                // what a referral adds to what its referrer has reached
+	all     map[string]months       // what participants have reached
+	used    map[Bound]int64
+	goals   map[goalOf]*simulated
+	rated   map[ratedIn][]int // the referrals with rewards that the close of a period rates again
 }
 
-func stepsOf(referral int, f Facts, o Outcome) []step {
-	var out []step
-	if o.State == state.ReferralRejected || o.State == state.ReferralSuperseded {
-		return nil
-	}
-	if o.State == state.ReferralQualified && o.QualifiedAt != nil {
-		out = append(out, step{referral, f.ReferrerID, *o.QualifiedAt, map[rules.Measure]int64{rules.MeasureQualified: 1}})
-	}
-	for _, v := range o.Conversions {
-		if v.State != state.ConversionCounted && v.State != state.ConversionPartiallyReversed {
-			continue
-		}
-		at := slices.IndexFunc(f.Conversions, func(c Conversion) bool { return c.ID == v.ID })
-		c := f.Conversions[at]
-		if c.Unpriced {
-			continue
-		}
-		taken, _, _ := Net(c.Amount, c.Reversals)
-		out = append(out, step{referral, f.ReferrerID, c.OccurredAt, map[rules.Measure]int64{
-			rules.MeasureConversions: 1, rules.MeasureRevenue: c.base(c.Amount - taken),
-		}})
-	}
-	return out
+type dueKey struct {
+	cause, rule, participant string
+	level                    int
 }
 
-// track finds what somebody had reached at a moment without walking over everything before it.
-type track struct {
-	steps map[string][]step                    // by participant, oldest first
-	of    map[int][]step                       // by referral
-	sums  map[string]map[rules.Measure][]int64 // up to each of them
+// simulated is a reward: what was granted of its due, what limits kept of it, and what is still owed.
+type simulated struct {
+	Due
+	granted, capped, net int64
 }
 
-func newTrack(steps []step) track {
-	t := track{map[string][]step{}, map[int][]step{}, map[string]map[rules.Measure][]int64{}}
-	slices.SortStableFunc(steps, func(a, b step) int { return a.at.Compare(b.at) })
-	for _, s := range steps {
-		t.steps[s.participant] = append(t.steps[s.participant], s)
-		t.of[s.referral] = append(t.of[s.referral], s)
-		sums := t.sums[s.participant]
-		if sums == nil {
-			sums = map[rules.Measure][]int64{}
-			t.sums[s.participant] = sums
-		}
-		for _, m := range []rules.Measure{rules.MeasureQualified, rules.MeasureConversions, rules.MeasureRevenue} {
-			var before int64
-			if n := len(sums[m]); n > 0 {
-				before = sums[m][n-1]
-			}
-			sums[m] = append(sums[m], before+s.by[m])
-		}
-	}
-	return t
+type goalOf struct {
+	milestone, participant string
+	start                  time.Time
 }
 
-// sum is what a participant reached in [from, to], without one referral. Of others at the last moment those before it count.
-func (t track) sum(participant string, m rules.Measure, from, to time.Time, without int) int64 {
-	steps, sums := t.steps[participant], t.sums[participant][m]
-	first := sort.Search(len(steps), func(i int) bool { return !steps[i].at.Before(from) })
-	last := sort.Search(len(steps), func(i int) bool {
-		return steps[i].at.After(to) || steps[i].at.Equal(to) && steps[i].referral >= without
-	})
-	if last <= first {
-		return 0
-	}
-	n := sums[last-1]
-	if first > 0 {
-		n -= sums[first-1]
-	}
-	for _, s := range t.of[without] {
-		if s.participant == participant && !s.at.Before(from) && s.at.Before(to) {
-			n -= s.by[m]
-		}
-	}
-	return n
+type ratedIn struct {
+	participant, rule string
+	start             time.Time
 }
 
-// milestones are what was reached in the end, each at the moment at which it was, in no order.
-func (t track) milestones(doc rules.Document, zone *time.Location) []Due {
-	var out []Due
-	for _, m := range doc.Milestones {
-		for participant, steps := range t.steps {
-			sums := map[time.Time]int64{}
-			for _, s := range steps {
-				start := calendar.Start(m.Period, s.at, zone)
-				before := sums[start]
-				sums[start] += s.by[m.Measure]
-				if before < m.Threshold && sums[start] >= m.Threshold {
-					out = append(out, Due{
-						CauseID: m.Key, ParticipantID: participant, Level: 1, Granted: m.Amount, Net: m.Amount, OccurredAt: s.at,
-						Rule: rules.RewardRule{Key: m.Key, Beneficiary: rules.Referrer, Kind: m.Kind},
-					})
+// moment is when something occurred to a referral, or without one when a period closed.
+type moment struct {
+	at       time.Time
+	referral int
+}
+
+// moments are all of them, in order: a period closes before what occurs in the next one. Where nothing depends on the order, the end is
+// enough.
+func (s *simulation) moments() []moment {
+	ordered := s.doc.Budget != nil || len(s.doc.Milestones) > 0
+	closes := map[time.Time]bool{}
+	recomputed := slices.DeleteFunc(slices.Clone(s.doc.Rewards), func(r rules.RewardRule) bool { return !recomputes(r) })
+	for _, rule := range s.doc.Rewards {
+		ordered = ordered || rule.Cap != nil || rule.Tiers != nil
+	}
+	var out []moment
+	for i, f := range s.facts {
+		times := f.times()
+		if !ordered {
+			times = times[len(times)-1:]
+		}
+		for _, t := range times {
+			out = append(out, moment{t, i})
+			for _, rule := range recomputed {
+				if end := closing(rule, t, f.Zone); !end.After(f.Now) {
+					closes[end] = true
 				}
 			}
 		}
 	}
+	for end := range closes {
+		out = append(out, moment{end, -1})
+	}
+	slices.SortFunc(out, func(a, b moment) int {
+		id := func(m moment) string {
+			if m.referral < 0 {
+				return ""
+			}
+			return s.facts[m.referral].ReferralID
+		}
+		return cmp.Or(a.at.Compare(b.at), strings.Compare(id(a), id(b)), cmp.Compare(a.referral, b.referral))
+	})
 	return out
+}
+
+// times are the signup and every time after it at which something occurred, in order.
+func (f Facts) times() []time.Time {
+	out := []time.Time{f.SignupAt}
+	add := func(t time.Time) {
+		if t.After(f.SignupAt) {
+			out = append(out, t)
+		}
+	}
+	for _, c := range f.Conversions {
+		add(c.OccurredAt)
+		for _, r := range c.Reversals {
+			add(r.OccurredAt)
+		}
+	}
+	for _, c := range f.Churns {
+		add(c.OccurredAt)
+	}
+	slices.SortFunc(out, time.Time.Compare)
+	return slices.CompactFunc(out, time.Time.Equal)
+}
+
+// until are the facts as they were known at a moment.
+func (f Facts) until(t time.Time) Facts {
+	f.Now = t
+	f.Conversions = slices.DeleteFunc(slices.Clone(f.Conversions), func(c Conversion) bool { return c.OccurredAt.After(t) })
+	for i := range f.Conversions {
+		c := &f.Conversions[i]
+		c.Reversals = slices.DeleteFunc(slices.Clone(c.Reversals), func(r Reversal) bool { return r.OccurredAt.After(t) })
+	}
+	f.Churns = slices.DeleteFunc(slices.Clone(f.Churns), func(c Churn) bool { return c.OccurredAt.After(t) })
+	return f
+}
+
+func recomputes(r rules.RewardRule) bool { return r.Tiers != nil && r.Tiers.Mode == rules.Recompute }
+
+// closing is when the period of a rule's tiers ends in which a moment lies.
+func closing(r rules.RewardRule, t time.Time, zone *time.Location) time.Time {
+	return calendar.Instant(calendar.End(r.Tiers.Period, calendar.Start(r.Tiers.Period, t, zone)), zone)
 }

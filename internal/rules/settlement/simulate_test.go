@@ -48,7 +48,7 @@ func TestSimulate(t *testing.T) {
 				f.ReferrerID = "A"
 				facts = append(facts, f)
 			}
-			got := settlement.Simulate(doc, facts)
+			got := settlement.Simulate(doc, facts, nil)
 			if want := map[settlement.Holding]int64{{ParticipantID: "A", Kind: "money"}: c.want}; !maps.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
@@ -67,7 +67,7 @@ func TestSimulateGivesTheBudgetToWhatWasEarlier(t *testing.T) {
 	})
 	early, late := story(doc, purchase("c1", 5_000, time.Hour)), story(doc, purchase("c2", 5_000, 2*time.Hour))
 	early.ReferrerID, late.ReferrerID = "A", "C"
-	got := settlement.Simulate(doc, []settlement.Facts{late, early})
+	got := settlement.Simulate(doc, []settlement.Facts{late, early}, nil)
 	want := map[settlement.Holding]int64{{ParticipantID: "A", Kind: "money"}: 1_500, {ParticipantID: "C", Kind: "money"}: 700}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
