@@ -7600,7 +7600,7 @@ type ClientInterface interface {
 
 	// SimulateRulesWithBody Simulate rules over the recorded history
 	//
-	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -7609,7 +7609,7 @@ type ClientInterface interface {
 
 	// SimulateRules Simulate rules over the recorded history
 	//
-	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10209,7 +10209,7 @@ func (c *Client) PauseProgram(ctx context.Context, programID ProgramIDPath, para
 
 // SimulateRulesWithBody Simulate rules over the recorded history
 //
-// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
 //
 // Takes any type of body and a specified content type.
 //
@@ -10228,7 +10228,7 @@ func (c *Client) SimulateRulesWithBody(ctx context.Context, programID ProgramIDP
 
 // SimulateRules Simulate rules over the recorded history
 //
-// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -19454,7 +19454,7 @@ type ClientWithResponsesInterface interface {
 
 	// SimulateRulesWithBodyWithResponse Simulate rules over the recorded history
 	//
-	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19463,7 +19463,7 @@ type ClientWithResponsesInterface interface {
 
 	// SimulateRulesWithResponse Simulate rules over the recorded history
 	//
-	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+	// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36717,7 +36717,7 @@ func (c *ClientWithResponses) PauseProgramWithResponse(ctx context.Context, prog
 
 // SimulateRulesWithBodyWithResponse Simulate rules over the recorded history
 //
-// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -36732,7 +36732,7 @@ func (c *ClientWithResponses) SimulateRulesWithBodyWithResponse(ctx context.Cont
 
 // SimulateRulesWithResponse Simulate rules over the recorded history
 //
-// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+// Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -52,6 +52,7 @@ func init() { // the verbs look up each other's names
 		"payout":        movesPayout,
 		"program":       changesProgram,
 		"publish":       publishes,
+		"simulate":      simulates,
 		"get":           gets,
 		"post":          sends(http.MethodPost),
 		"put":           sends(http.MethodPut),
@@ -255,6 +256,11 @@ func changesProgram(p *play, a *args) request {
 func publishes(p *play, a *args) request {
 	p.rules = merged(p.rules, a.step.args)
 	return post("/v1/programs/"+p.program.str("id")+"/versions", map[string]any{"rules": p.document(p.rules)})
+}
+
+// simulates tries a version without publishing it: the rules so far with changes laid over them.
+func simulates(p *play, a *args) request {
+	return post("/v1/programs/"+p.program.str("id")+"/simulations", map[string]any{"rules": p.document(merged(p.rules, a.step.args))})
 }
 
 func gets(p *play, a *args) request {

@@ -334,7 +334,7 @@ export const getProgramVersion = <ThrowOnError extends boolean = false>(options:
 /**
  * Simulate rules over the recorded history
  *
- * Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions.
+ * Replays everything that happened in the program under other rules, in the order in which it occurred, and compares what would be owed with what is. Who was attributed to whom stays, and what a person decided. Nothing is stored, the Idempotency-Key neither; the same history and rules give the same hash. At most 100000 referrals and conversions, and some 2000 facts about one referral.
  */
 export const simulateRules = <ThrowOnError extends boolean = false>(options: Options<SimulateRulesData, ThrowOnError>): RequestResult<SimulateRulesResponses, SimulateRulesErrors, ThrowOnError> => (options.client ?? client).post<SimulateRulesResponses, SimulateRulesErrors, ThrowOnError>({
     security: [{
