@@ -172,10 +172,8 @@ func (b *ban) forfeit(ctx context.Context, w *db.Reward) error {
 		return nil
 	}
 	old, note := *w, b.note
-	if b.why == reason.Erased && w.State == state.RewardAvailable && left(old) > 0 { // earned, and given up
-		w.Note, w.Reason, w.State = &note, b.why, state.RewardExpired
-		b.transfer(*w, expire, available, breakage, left(old), b.why)
-		b.event("reward.expired", "reward", w.ID, amountData(*w, left(old)))
+	if b.why == reason.Erased && w.State == state.RewardAvailable && left(old) > 0 {
+		b.giveUp(w)
 		return b.moveReward(ctx, old, w)
 	}
 	w.Note, w.Reason, w.Reversed = &note, b.why, w.Granted-w.Redeemed
@@ -183,10 +181,26 @@ func (b *ban) forfeit(ctx context.Context, w *db.Reward) error {
 	return b.moveReward(ctx, old, w)
 }
 
-// forfeitReturned takes what came back to a reward of somebody who was banned meanwhile: it is theirs no more than what the ban found.
-func (r *recorder) forfeitReturned(ctx context.Context, w *db.Reward) error {
+// erasedNote is the note of what was given up with an erasure.
+const erasedNote = "erased"
+
+// giveUp ends an available reward that its erased owner has earned and is not paid.
+func (r *recorder) giveUp(w *db.Reward) {
+	lost, note := left(*w), erasedNote
+	w.Note, w.Reason, w.State = &note, reason.Erased, state.RewardExpired
+	r.transfer(*w, expire, available, breakage, lost, reason.Erased)
+	r.event("reward.expired", "reward", w.ID, amountData(*w, lost))
+}
+
+// forfeitReturned takes what came back to a reward of somebody who was banned or erased meanwhile: it is theirs no more than what was found
+// then.
+func (r *recorder) forfeitReturned(ctx context.Context, w *db.Reward, why reason.Code) error {
+	if why == reason.Erased {
+		r.giveUp(w)
+		return nil
+	}
 	lost, note := left(*w), bannedNote
-	w.Note, w.Reason, w.Reversed = &note, reason.ReferrerIneligible, w.Granted-w.Redeemed
+	w.Note, w.Reason, w.Reversed = &note, why, w.Granted-w.Redeemed
 	r.takeBack(w, lost, w.Reason)
 	return r.countForfeit(ctx, *w, lost)
 }

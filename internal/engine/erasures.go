@@ -53,7 +53,7 @@ func (e *Engine) CreateErasure(ctx context.Context, tx *store.Tx, s Scope, n New
 	if p.State == state.ParticipantErased {
 		return row, false, problem.StateNotAllowed.With("the participant is erased already")
 	}
-	x := erasure{ban: ban{recorder: e.record(tx, s), id: p.ID, loaded: map[db.ListUnpaidHistoriesRow]bool{}, note: "erased"}, request: &row}
+	x := erasure{ban: ban{recorder: e.record(tx, s), id: p.ID, loaded: map[db.ListUnpaidHistoriesRow]bool{}, note: erasedNote}, request: &row}
 	if deref(n.Disposition) == Forfeit {
 		x.why = reason.Erased
 	}

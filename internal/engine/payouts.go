@@ -112,24 +112,43 @@ func (w *payoutWork) cancel(ctx context.Context, owner db.Participant, rewards [
 	if err := w.to(state.PayoutCancelled, "payout.cancelled", note); err != nil {
 		return err
 	}
+	lost, err := w.e.forfeits(ctx, w.tx.DB(), owner)
+	if err != nil {
+		return err
+	}
 	for _, row := range rewards {
-		if err := w.unreserve(ctx, row.Reward, row.Amount, owner.State == state.ParticipantBanned); err != nil {
+		if err := w.unreserve(ctx, row.Reward, row.Amount, lost); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// unreserve makes a reward available again. One of which nothing is left is cancelled by that, and so is one whose owner was banned
-// meanwhile.
-func (w *payoutWork) unreserve(ctx context.Context, reward db.Reward, amount int64, banned bool) error {
+// forfeits is why a participant loses what comes back to it: it was banned, or erased with its balance forfeited. Empty when it does not.
+func (e *Engine) forfeits(ctx context.Context, on store.DBTX, owner db.Participant) (reason.Code, error) {
+	switch owner.State {
+	case state.ParticipantBanned:
+		return reason.ReferrerIneligible, nil
+	case state.ParticipantErased:
+		erased, err := e.q.ListErasureRequests(ctx, on, db.ListErasureRequestsParams{WorkspaceID: owner.WorkspaceID, ParticipantID: &owner.ID, PageLimit: 1})
+		if err != nil || len(erased) == 0 || deref(erased[0].Disposition) != Forfeit {
+			return "", err
+		}
+		return reason.Erased, nil
+	}
+	return "", nil
+}
+
+// unreserve makes a reward available again. One of which nothing is left is cancelled by that, and one that its owner has lost
+// meanwhile ends.
+func (w *payoutWork) unreserve(ctx context.Context, reward db.Reward, amount int64, why reason.Code) error {
 	old := reward
 	w.transfer(reward, release, reserved, available, amount, reason.PaidOut)
 	reward.State = state.RewardAvailable
 	w.event("reward.unreserved", "reward", reward.ID, rewardData(reward))
 	switch lost := left(reward); {
-	case banned && lost > 0:
-		if err := w.forfeitReturned(ctx, &reward); err != nil {
+	case why != "" && lost > 0:
+		if err := w.forfeitReturned(ctx, &reward, why); err != nil {
 			return err
 		}
 	case lost == 0 && reward.Reversed > 0:
@@ -166,7 +185,12 @@ func (w *payoutWork) submit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if owner.State != state.ParticipantActive {
+	lost, err := w.e.forfeits(ctx, w.tx.DB(), owner)
+	if err != nil {
+		return err
+	}
+	// Who was erased is paid what is left, if that was asked for.
+	if owner.State != state.ParticipantActive && (owner.State != state.ParticipantErased || lost != "") {
 		return w.cancel(ctx, owner, rewards, "the participant is "+string(owner.State))
 	}
 	balances, err := w.e.q.ListBalancesForUpdate(ctx, w.tx.DB(), db.ListBalancesForUpdateParams{

@@ -135,7 +135,7 @@ func spentFirst(a, b db.Reward) int {
 }
 
 // VoidRedemption gives everything that a redemption took back to its rewards, once. What has expired since lapses at once, what a
-// reversal has taken since settles that debt, and somebody who was banned since has nothing of it. Errors: not_found,
+// reversal has taken since settles that debt, and somebody who was banned since, or forfeited the balance, has nothing of it. Errors: not_found,
 // state_not_allowed.
 func (e *Engine) VoidRedemption(ctx context.Context, tx *store.Tx, s Scope, id uuid.UUID, note string) (out Redemption, err error) {
 	out.CreditRedemption, err = e.q.GetRedemption(ctx, tx.DB(), db.GetRedemptionParams{WorkspaceID: s.Workspace, ID: id})
@@ -161,6 +161,10 @@ func (e *Engine) VoidRedemption(ctx context.Context, tx *store.Tx, s Scope, id u
 	if out = list[0]; out.Void != nil {
 		return out, problem.StateNotAllowed.With("the redemption is voided already")
 	}
+	lost, err := e.forfeits(ctx, tx.DB(), owner)
+	if err != nil {
+		return out, err
+	}
 	took := map[uuid.UUID]int64{}
 	for _, item := range out.Items {
 		took[item.RewardID] = item.Amount
@@ -171,8 +175,8 @@ func (e *Engine) VoidRedemption(ctx context.Context, tx *store.Tx, s Scope, id u
 		w := &rewards[i]
 		old := *w
 		v.Lapsed += r.unspend(w, took[w.ID])
-		if owner.State == state.ParticipantBanned && left(*w) > 0 && state.Rewards.Allows(w.State, state.RewardCancelled) {
-			if err := r.forfeitReturned(ctx, w); err != nil {
+		if lost != "" && left(*w) > 0 && state.Rewards.Allows(w.State, state.RewardCancelled) {
+			if err := r.forfeitReturned(ctx, w, lost); err != nil {
 				return out, err
 			}
 		}
