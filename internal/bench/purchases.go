@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/grapevine-referrals/grapevine/internal/store"
 )
 
 // buyers are the referees who buy, again and again: their history grows alike for us and for pgbench, and what a purchase costs grows
@@ -21,27 +19,8 @@ const buyers = 8
 // statements in the same round trips.
 func benchPurchases(ctx context.Context, on *bed) error {
 	b := &purchaseBench{signupBench{bed: on}}
-	traced := &recorder{}
-	options := on.options
-	options.Tracer = traced
-	st, err := store.Open(ctx, options)
+	script, err := on.recorded(ctx, b.plant, b.record)
 	if err != nil {
-		return err
-	}
-	defer st.Close()
-	stopTraced, watched, err := serve(ctx, st)
-	if err != nil {
-		return err
-	}
-	defer stopTraced()
-	if err := b.plant(ctx, watched); err != nil {
-		return err
-	}
-	script, err := b.record(watched, traced)
-	if err != nil {
-		return err
-	}
-	if _, err := on.store.AnalyzeNew(ctx); err != nil {
 		return err
 	}
 	stop, address, err := serve(ctx, on.store)

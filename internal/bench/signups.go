@@ -37,27 +37,8 @@ type signupBench struct {
 // pgbench running the same statements in the same round trips, one transaction for each request.
 func benchSignups(ctx context.Context, on *bed) error {
 	b := &signupBench{bed: on}
-	traced := &recorder{}
-	options := on.options
-	options.Tracer = traced
-	st, err := store.Open(ctx, options)
+	script, err := on.recorded(ctx, b.seed, b.record)
 	if err != nil {
-		return err
-	}
-	defer st.Close()
-	stopTraced, watched, err := serve(ctx, st)
-	if err != nil {
-		return err
-	}
-	defer stopTraced()
-	if err := b.seed(ctx, watched); err != nil {
-		return err
-	}
-	script, err := b.record(watched, traced)
-	if err != nil {
-		return err
-	}
-	if _, err := on.store.AnalyzeNew(ctx); err != nil {
 		return err
 	}
 	stop, address, err := serve(ctx, on.store)
@@ -91,6 +72,35 @@ func (b *signupBench) compare(ctx context.Context, address, script string, clien
 		clients, ours.rate(), ours.percentile(50).Round(10*time.Microsecond), ours.percentile(99).Round(10*time.Microsecond), median(theirs))
 	fmt.Printf("to pgbench: %.2f of its rate, pair by pair %.2f (goal 0.90)\n", ours.rate()/median(theirs), median(ratios))
 	return nil
+}
+
+// recorded makes a script for pgbench of the statements of a request, by a server that is watched; plant makes through it what the
+// request needs.
+func (b *bed) recorded(
+	ctx context.Context, plant func(ctx context.Context, address string) error, record func(address string, traced *recorder) (string, error),
+) (string, error) {
+	traced := &recorder{}
+	options := b.options
+	options.Tracer = traced
+	st, err := store.Open(ctx, options)
+	if err != nil {
+		return "", err
+	}
+	defer st.Close()
+	stop, watched, err := serve(ctx, st)
+	if err != nil {
+		return "", err
+	}
+	defer stop()
+	if err := plant(ctx, watched); err != nil {
+		return "", err
+	}
+	script, err := record(watched, traced)
+	if err != nil {
+		return "", err
+	}
+	_, err = b.store.AnalyzeNew(ctx)
+	return script, err
 }
 
 // seed makes a live workspace with a program and a code.

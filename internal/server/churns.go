@@ -59,7 +59,7 @@ func toChurnResult(c engine.Churned, referee string) api.ChurnResult {
 			RefereeExternalID: referee, Source: c.Churn.Source, ExternalID: c.Churn.ExternalID,
 			OccurredAt: c.Churn.OccurredAt.UTC(), ReceivedAt: c.Churn.ReceivedAt.UTC(),
 		},
-		Effective: c.Effective, Reason: toReason(reason.NoReferral), Rewards: toRewards(c.Rewards),
+		Effective: c.Effective, Reason: toReason(reason.NoReferral), Rewards: each(c.Rewards, toReward),
 	}
 	out.ReferralID = orNull[api.NullableID](nil)
 	if c.Referral != nil {

@@ -127,11 +127,7 @@ func (h handlers) ListClicks(ctx context.Context, req api.ListClicksRequestObjec
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.Click) uuid.UUID { return r.ID })
-	page := api.ClickPage{Data: []api.Click{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range rows {
-		page.Data = append(page.Data, toClick(r))
-	}
-	return api.ListClicks200JSONResponse{Body: page}, nil
+	return api.ListClicks200JSONResponse{Body: api.ClickPage{Data: each(rows, toClick), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 // fromNewClick takes a report and turns what it says of a person into hashes and a class. A browser reports itself: what it does

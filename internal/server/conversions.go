@@ -23,7 +23,7 @@ func (h handlers) RecordConversion(ctx context.Context, req api.RecordConversion
 			}
 			body := api.ConversionResult{
 				Conversion: toConversion(out.Conversion, b.RefereeExternalID), Reason: toReason(out.Conversion.Reason),
-				Rewards: toRewards(out.Rewards),
+				Rewards: each(out.Rewards, toReward),
 			}
 			at := "/v1/conversions/" + out.Conversion.ID.String()
 			switch {

@@ -45,6 +45,15 @@ func parsedID(s string) *uuid.UUID {
 	return &id
 }
 
+// each turns rows into values of the API, none into an empty list.
+func each[Row, Value any](rows []Row, to func(Row) Value) []Value {
+	out := make([]Value, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, to(r))
+	}
+	return out
+}
+
 // fromMetadata encodes metadata for the database; nil when there is none.
 func fromMetadata(m *api.Metadata) json.RawMessage {
 	if m == nil {

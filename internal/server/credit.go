@@ -37,10 +37,7 @@ func (h handlers) VoidCreditRedemption(ctx context.Context, req api.VoidCreditRe
 	return once(ctx, h.store, api.VoidCreditRedemptionResponseObject.VisitVoidCreditRedemptionResponse,
 		func(ctx context.Context, tx *store.Tx) (api.VoidCreditRedemptionResponseObject, error) {
 			out, err := h.engine.VoidRedemption(ctx, tx, h.scope(ctx), req.RedemptionID, req.Body.Reason)
-			if err != nil {
-				return nil, err
-			}
-			return api.VoidCreditRedemption200JSONResponse{Body: toCreditRedemption(out)}, nil
+			return api.VoidCreditRedemption200JSONResponse{Body: toCreditRedemption(out)}, err
 		})
 }
 
@@ -77,11 +74,7 @@ func (h handlers) ListCreditRedemptions(ctx context.Context, req api.ListCreditR
 	if err != nil {
 		return nil, err
 	}
-	page := api.CreditRedemptionPage{Data: []api.CreditRedemption{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range list {
-		page.Data = append(page.Data, toCreditRedemption(r))
-	}
-	return api.ListCreditRedemptions200JSONResponse{Body: page}, nil
+	return api.ListCreditRedemptions200JSONResponse{Body: api.CreditRedemptionPage{Data: each(list, toCreditRedemption), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 func toCreditRedemption(r engine.Redemption) api.CreditRedemption {

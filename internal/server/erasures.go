@@ -58,11 +58,7 @@ func (h handlers) ListErasureRequests(ctx context.Context, req api.ListErasureRe
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.ErasureRequest) uuid.UUID { return r.ID })
-	page := api.ErasureRequestPage{Data: []api.ErasureRequest{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range rows {
-		page.Data = append(page.Data, toErasureRequest(r))
-	}
-	return api.ListErasureRequests200JSONResponse{Body: page}, nil
+	return api.ListErasureRequests200JSONResponse{Body: api.ErasureRequestPage{Data: each(rows, toErasureRequest), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 func toErasureRequest(r db.ErasureRequest) api.ErasureRequest {

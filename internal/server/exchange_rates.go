@@ -67,11 +67,7 @@ func (h handlers) ListExchangeRates(ctx context.Context, req api.ListExchangeRat
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.ExchangeRate) ratePosition { return ratePosition{r.EffectiveAt.UTC(), r.ID} })
-	page := api.ExchangeRatePage{Data: []api.ExchangeRate{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range rows {
-		page.Data = append(page.Data, toExchangeRate(r))
-	}
-	return api.ListExchangeRates200JSONResponse{Body: page}, nil
+	return api.ListExchangeRates200JSONResponse{Body: api.ExchangeRatePage{Data: each(rows, toExchangeRate), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 func toExchangeRate(r db.ExchangeRate) api.ExchangeRate {

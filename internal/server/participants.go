@@ -141,11 +141,7 @@ func (h handlers) ListParticipants(ctx context.Context, req api.ListParticipants
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.Participant) uuid.UUID { return r.ID })
-	page := api.ParticipantPage{Data: []api.Participant{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range rows {
-		page.Data = append(page.Data, toParticipant(r))
-	}
-	return api.ListParticipants200JSONResponse{Body: page}, nil
+	return api.ListParticipants200JSONResponse{Body: api.ParticipantPage{Data: each(rows, toParticipant), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 // change is what a body says of a field that null clears.

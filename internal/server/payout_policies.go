@@ -65,11 +65,7 @@ func (h handlers) ListPayoutPolicies(ctx context.Context, req api.ListPayoutPoli
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.PayoutPolicy) string { return r.Currency })
-	page := api.PayoutPolicyPage{Data: []api.PayoutPolicy{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range rows {
-		page.Data = append(page.Data, toPayoutPolicy(r))
-	}
-	return api.ListPayoutPolicies200JSONResponse{Body: page}, nil
+	return api.ListPayoutPolicies200JSONResponse{Body: api.PayoutPolicyPage{Data: each(rows, toPayoutPolicy), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 func toPayoutPolicy(p db.PayoutPolicy) api.PayoutPolicy {

@@ -97,7 +97,7 @@ func (h handlers) ListPayoutSkips(ctx context.Context, req api.ListPayoutSkipsRe
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.PayoutSkip) uuid.UUID { return r.ParticipantID })
-	return api.ListPayoutSkips200JSONResponse{Body: api.PayoutSkipPage{Data: toPayoutSkips(rows), NextCursor: next, HasMore: !next.IsNull()}}, nil
+	return api.ListPayoutSkips200JSONResponse{Body: api.PayoutSkipPage{Data: each(rows, toPayoutSkip), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 // describeRuns adds the totals of their payouts to runs, in one statement however many they are.
@@ -133,7 +133,7 @@ func toPayoutRun(r db.PayoutRun) api.PayoutRun {
 func toPayoutOutcome(o engine.PayoutOutcome, currency string) api.PayoutRunOutcome {
 	out := api.PayoutRunOutcome{
 		DryRun: o.Run == nil, Currency: currency, Complete: o.Complete, Count: o.Count, Amount: o.Amount, SkippedCount: o.Skipped,
-		Payouts: []api.PlannedPayout{}, Skipped: toPayoutSkips(o.Skips),
+		Payouts: []api.PlannedPayout{}, Skipped: each(o.Skips, toPayoutSkip),
 	}
 	totals := map[api.PayoutState]*api.PayoutStateTotal{}
 	for _, p := range o.Payouts {
@@ -159,10 +159,6 @@ func toPayoutOutcome(o engine.PayoutOutcome, currency string) api.PayoutRunOutco
 	return out
 }
 
-func toPayoutSkips(rows []db.PayoutSkip) []api.PayoutSkip {
-	out := make([]api.PayoutSkip, 0, len(rows))
-	for _, r := range rows {
-		out = append(out, api.PayoutSkip{ParticipantID: r.ParticipantID, Reason: api.PayoutSkipReason(r.Reason), Balance: r.Balance})
-	}
-	return out
+func toPayoutSkip(r db.PayoutSkip) api.PayoutSkip {
+	return api.PayoutSkip{ParticipantID: r.ParticipantID, Reason: api.PayoutSkipReason(r.Reason), Balance: r.Balance}
 }

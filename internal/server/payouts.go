@@ -98,11 +98,7 @@ func (h handlers) ListPayouts(ctx context.Context, req api.ListPayoutsRequestObj
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.Payout) uuid.UUID { return r.ID })
-	page := api.PayoutPage{Data: []api.Payout{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range rows {
-		page.Data = append(page.Data, toPayout(r))
-	}
-	return api.ListPayouts200JSONResponse{Body: page}, nil
+	return api.ListPayouts200JSONResponse{Body: api.PayoutPage{Data: each(rows, toPayout), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 // ListPayoutItems lists the rewards that a payout pays.

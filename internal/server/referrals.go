@@ -57,10 +57,7 @@ func (h handlers) RejectReferral(ctx context.Context, req api.RejectReferralRequ
 	return once(ctx, h.store, api.RejectReferralResponseObject.VisitRejectReferralResponse,
 		func(ctx context.Context, tx *store.Tx) (api.RejectReferralResponseObject, error) {
 			row, err := h.engine.RejectReferral(ctx, tx, h.scope(ctx), req.ReferralID, req.Body.Reason)
-			if err != nil {
-				return nil, err
-			}
-			return api.RejectReferral200JSONResponse{Body: toReferral(row)}, nil
+			return api.RejectReferral200JSONResponse{Body: toReferral(row)}, err
 		})
 }
 
@@ -89,11 +86,7 @@ func (h handlers) ListReferrals(ctx context.Context, req api.ListReferralsReques
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.Referral) uuid.UUID { return r.ID })
-	page := api.ReferralPage{Data: []api.Referral{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range rows {
-		page.Data = append(page.Data, toReferral(r))
-	}
-	return api.ListReferrals200JSONResponse{Body: page}, nil
+	return api.ListReferrals200JSONResponse{Body: api.ReferralPage{Data: each(rows, toReferral), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 func toAttributionResult(a engine.Attributed) api.AttributionResult {

@@ -123,15 +123,11 @@ func (h handlers) ListReversals(ctx context.Context, req api.ListReversalsReques
 	if err != nil {
 		return nil, err
 	}
-	page := api.ReversalPage{Data: []api.Reversal{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, v := range views {
-		page.Data = append(page.Data, toReversal(v))
-	}
-	return api.ListReversals200JSONResponse{Body: page}, nil
+	return api.ListReversals200JSONResponse{Body: api.ReversalPage{Data: each(views, toReversal), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 func (h handlers) toReversalResult(ctx context.Context, tx *store.Tx, r engine.Reversed) (api.ReversalResult, error) {
-	out := api.ReversalResult{Reversal: toReversal(r.Reversal), Rewards: toRewards(r.Rewards)}
+	out := api.ReversalResult{Reversal: toReversal(r.Reversal), Rewards: each(r.Rewards, toReward)}
 	if r.Conversion == nil {
 		return out, nil
 	}

@@ -37,10 +37,7 @@ func (h handlers) CancelReward(ctx context.Context, req api.CancelRewardRequestO
 	return once(ctx, h.store, api.CancelRewardResponseObject.VisitCancelRewardResponse,
 		func(ctx context.Context, tx *store.Tx) (api.CancelRewardResponseObject, error) {
 			row, err := h.engine.CancelReward(ctx, tx, h.scope(ctx), req.RewardID, req.Body.Reason)
-			if err != nil {
-				return nil, err
-			}
-			return api.CancelReward200JSONResponse{Body: toReward(row)}, nil
+			return api.CancelReward200JSONResponse{Body: toReward(row)}, err
 		})
 }
 
@@ -49,10 +46,7 @@ func (h handlers) HoldReward(ctx context.Context, req api.HoldRewardRequestObjec
 	return once(ctx, h.store, api.HoldRewardResponseObject.VisitHoldRewardResponse,
 		func(ctx context.Context, tx *store.Tx) (api.HoldRewardResponseObject, error) {
 			row, err := h.engine.HoldReward(ctx, tx, h.scope(ctx), req.RewardID, req.Body.Reason)
-			if err != nil {
-				return nil, err
-			}
-			return api.HoldReward200JSONResponse{Body: toReward(row)}, nil
+			return api.HoldReward200JSONResponse{Body: toReward(row)}, err
 		})
 }
 
@@ -61,10 +55,7 @@ func (h handlers) ReleaseReward(ctx context.Context, req api.ReleaseRewardReques
 	return once(ctx, h.store, api.ReleaseRewardResponseObject.VisitReleaseRewardResponse,
 		func(ctx context.Context, tx *store.Tx) (api.ReleaseRewardResponseObject, error) {
 			row, err := h.engine.ReleaseReward(ctx, tx, h.scope(ctx), req.RewardID)
-			if err != nil {
-				return nil, err
-			}
-			return api.ReleaseReward200JSONResponse{Body: toReward(row)}, nil
+			return api.ReleaseReward200JSONResponse{Body: toReward(row)}, err
 		})
 }
 
@@ -93,15 +84,7 @@ func (h handlers) ListRewards(ctx context.Context, req api.ListRewardsRequestObj
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.Reward) uuid.UUID { return r.ID })
-	return api.ListRewards200JSONResponse{Body: api.RewardPage{Data: toRewards(rows), NextCursor: next, HasMore: !next.IsNull()}}, nil
-}
-
-func toRewards(rows []db.Reward) []api.Reward {
-	out := make([]api.Reward, 0, len(rows))
-	for _, r := range rows {
-		out = append(out, toReward(r))
-	}
-	return out
+	return api.ListRewards200JSONResponse{Body: api.RewardPage{Data: each(rows, toReward), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 func toReward(r db.Reward) api.Reward {

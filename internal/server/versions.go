@@ -97,11 +97,7 @@ func (h handlers) ListProgramVersions(ctx context.Context, req api.ListProgramVe
 		return nil, err
 	}
 	rows, next := nextPage(ctx, rows, most, func(r db.ProgramVersion) uuid.UUID { return r.ID })
-	page := api.ProgramVersionPage{Data: []api.ProgramVersion{}, NextCursor: next, HasMore: !next.IsNull()}
-	for _, r := range rows {
-		page.Data = append(page.Data, toProgramVersion(r))
-	}
-	return api.ListProgramVersions200JSONResponse{Body: page}, nil
+	return api.ListProgramVersions200JSONResponse{Body: api.ProgramVersionPage{Data: each(rows, toProgramVersion), NextCursor: next, HasMore: !next.IsNull()}}, nil
 }
 
 // fromRules completes rules with the defaults: the contract fills in those of the parts that are there, the document has those of
