@@ -13,4 +13,13 @@
 // conversion triggers start with it; a conversion that came before it earns nothing. Churn inside [qualified, qualified +
 // window) takes everything, whatever is refunded afterwards; a reactivation lets later conversions earn, and brings back what
 // was taken only if the rules say so.
+//
+// What a reward comes to is worked out from below: the step of a tier that its beneficiary has reached with this very fact, of the sale or
+// of the commission of the level below, before caps. What a cap or the budget leaves of that is not decided here, because others draw on
+// them at the same time: Bounds names them, and the engine counts. What was rated stays rated (Facts.Rated) until its period closes. All
+// amounts are those of the program's currency, by the rate of the sale; without one a conversion is Unpriced: it qualifies nothing, and its
+// rewards wait.
+//
+// Simulate does all of it for a whole history, caps and budget included, and Reckon tells of one conversion how each rule comes to what
+// it pays, or why it pays nothing.
 package settlement
