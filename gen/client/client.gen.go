@@ -6982,7 +6982,7 @@ type ClientInterface interface {
 
 	// CreateCreditRedemptionWithBody Redeem credit
 	//
-	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -6991,7 +6991,7 @@ type ClientInterface interface {
 
 	// CreateCreditRedemption Redeem credit
 	//
-	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8811,7 +8811,7 @@ func (c *Client) ListCreditRedemptions(ctx context.Context, params *ListCreditRe
 
 // CreateCreditRedemptionWithBody Redeem credit
 //
-// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
 //
 // Takes any type of body and a specified content type.
 //
@@ -8830,7 +8830,7 @@ func (c *Client) CreateCreditRedemptionWithBody(ctx context.Context, params *Cre
 
 // CreateCreditRedemption Redeem credit
 //
-// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -18752,7 +18752,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateCreditRedemptionWithBodyWithResponse Redeem credit
 	//
-	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -18761,7 +18761,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateCreditRedemptionWithResponse Redeem credit
 	//
-	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+	// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -35547,7 +35547,7 @@ func (c *ClientWithResponses) ListCreditRedemptionsWithResponse(ctx context.Cont
 
 // CreateCreditRedemptionWithBodyWithResponse Redeem credit
 //
-// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -35562,7 +35562,7 @@ func (c *ClientWithResponses) CreateCreditRedemptionWithBodyWithResponse(ctx con
 
 // CreateCreditRedemptionWithResponse Redeem credit
 //
-// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+// Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

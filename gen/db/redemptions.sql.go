@@ -186,7 +186,8 @@ WHERE rewards.workspace_id = $1
     AND rewards.kind = $3
     AND rewards.currency = $4
     AND rewards.state = 'available'
-ORDER BY rewards.id
+ORDER BY rewards.expires_at, rewards.created_at, rewards.id
+LIMIT $5
 FOR UPDATE OF rewards
 `
 
@@ -195,15 +196,18 @@ type ListRedeemableRewardsForUpdateParams struct {
 	ParticipantExternalID string
 	Kind                  string
 	Currency              string
+	Most                  int32
 }
 
-// What is available to a participant of one kind, in the order in which every statement locks rewards.
+// What is available to a participant of one kind, as many as one redemption takes of: what is spent first. That is mostly the order of ids,
+// in which every other statement locks rewards.
 func (q *Queries) ListRedeemableRewardsForUpdate(ctx context.Context, db DBTX, arg ListRedeemableRewardsForUpdateParams) ([]Reward, error) {
 	rows, err := db.Query(ctx, listRedeemableRewardsForUpdate,
 		arg.WorkspaceID,
 		arg.ParticipantExternalID,
 		arg.Kind,
 		arg.Currency,
+		arg.Most,
 	)
 	if err != nil {
 		return nil, err

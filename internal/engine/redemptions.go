@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,9 +34,12 @@ type Redemption struct {
 	Void  *db.CreditRedemptionVoid
 }
 
+// mostRedeemed is of how many rewards one redemption takes at most: as many items as the contract has room for, and no more are locked.
+const mostRedeemed = 10_000
+
 // RedeemCredit takes an amount from what a participant has available of a kind: what expires soonest first, then what was granted
 // first. What is owed back of the same kind is not there to be spent. Known says that it had been redeemed before. Errors:
-// unknown_reference, insufficient_balance, conflict when the external id was used for a different redemption.
+// unknown_reference, insufficient_balance, amount_not_allowed when it is spread over too many rewards, conflict when the external id was used for a different redemption.
 func (e *Engine) RedeemCredit(ctx context.Context, tx *store.Tx, s Scope, n NewRedemption) (out Redemption, known bool, err error) {
 	var owner db.Participant
 	var rewards []db.Reward
@@ -49,7 +53,7 @@ func (e *Engine) RedeemCredit(ctx context.Context, tx *store.Tx, s Scope, n NewR
 		return lookUp(err, "/participant_external_id", "the participant")
 	}, func(tx store.DBTX) (err error) {
 		rewards, err = e.q.ListRedeemableRewardsForUpdate(ctx, tx, db.ListRedeemableRewardsForUpdateParams{
-			WorkspaceID: s.Workspace, ParticipantExternalID: n.ParticipantExternalID, Kind: n.Kind, Currency: n.Currency,
+			WorkspaceID: s.Workspace, ParticipantExternalID: n.ParticipantExternalID, Kind: n.Kind, Currency: n.Currency, Most: mostRedeemed,
 		})
 		return err
 	}, func(tx store.DBTX) (err error) {
@@ -111,8 +115,12 @@ func (r *recorder) redeem(ctx context.Context, n db.CreditRedemption, rewards []
 		items = append(items, db.CreditRedemptionItem{WorkspaceID: n.WorkspaceID, RedemptionID: n.ID, RewardID: w.ID, Amount: take})
 		p.RewardIds, p.Amounts = append(p.RewardIds, w.ID), append(p.Amounts, take)
 	}
-	if need > 0 || n.Amount > balance {
+	switch {
+	case n.Amount > balance, need > 0 && len(rewards) < mostRedeemed:
 		return nil, problem.InsufficientBalance.With("the participant has " + money.Text(max(balance, 0), n.Currency) + " of " + n.RewardKind + " available")
+	case need > 0:
+		return nil, problem.AmountNotAllowed.With("one redemption takes of " + strconv.Itoa(mostRedeemed) + " rewards at most, which come to " +
+			money.Text(n.Amount-need, n.Currency)).WithErrors([]problem.FieldError{{Pointer: "/amount", Message: "is more than so many rewards hold"}})
 	}
 	r.event("credit_redemption.recorded", "credit_redemption", n.ID, redemptionData(n))
 	if err := r.e.q.CreateRedemption(ctx, r.tx.Write(), db.CreateRedemptionParams(n)); err != nil {

@@ -86,3 +86,27 @@ func TestRedemptionsRaceWithRefunds(t *testing.T) {
 	}
 	p.healthy()
 }
+
+// Somebody with a credit of a cent for everything can spend it, at most ten thousand cents at a time: no more is locked either.
+func TestARedemptionTakesOfSoManyRewards(t *testing.T) {
+	t.Parallel()
+	p := startPlay(t, nil)
+	w := p.lend("bob", "gift", 1, nil)
+	if n := p.w.number(`WITH made AS (
+		INSERT INTO rewards SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid(), 'cause_id', gen_random_uuid()))).*
+		FROM rewards AS r, generate_series(1, 10001) WHERE r.id = $1 RETURNING 1
+	), booked AS (
+		UPDATE ledger_accounts SET balance = balance + CASE kind WHEN 'available' THEN 10001 ELSE -10001 END
+		WHERE participant_id = $2 AND kind IN ('available', 'expense') RETURNING 1
+	) SELECT (SELECT count(*) FROM made) + (SELECT count(*) FROM booked)`, w.ID, w.ParticipantID); n != 10_003 {
+		t.Fatalf("%d rows", n)
+	}
+	refused[*client.CreateCreditRedemptionResult](t, "insufficient_balance", "")(p.redeem("bob", "too-much", 10_003))
+	refused[*client.CreateCreditRedemptionResult](t, "amount_not_allowed", "/amount")(p.redeem("bob", "too-many", 10_001))
+	if got := p.spend("bob", "most", 10_000); len(got.Items) != 10_000 {
+		t.Errorf("%d items", len(got.Items))
+	}
+	if got := p.spend("bob", "rest", 2); len(got.Items) != 2 {
+		t.Errorf("%d items", len(got.Items))
+	}
+}

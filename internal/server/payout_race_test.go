@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -152,7 +153,7 @@ func TestPayoutsRaceWithEverythingElse(t *testing.T) {
 		return move(i)
 	}
 	allowed := []client.ProblemCode{"", "state_not_allowed", "reversal_exceeds_conversion", "conflict", "request_in_progress"}
-	for round := range 6 {
+	for round := range 10 {
 		errs := atOnce(64, func(i int) error {
 			if round == 4 && i == 7 {
 				_, err := p.ban(p.participant("payee-3").ID)
@@ -177,6 +178,9 @@ func TestPayoutsRaceWithEverythingElse(t *testing.T) {
 		if n := p.w.number(sql); n != 0 {
 			t.Errorf("%s: %d", what, n)
 		}
+	}
+	if seen := p.w.text(`SELECT string_agg(DISTINCT type, ' ' ORDER BY type) FROM events WHERE type LIKE 'payout.%'`); strings.Count(seen, " ") < 5 {
+		t.Errorf("too little happened: %s", seen)
 	}
 	p.w.books()
 }

@@ -1,5 +1,6 @@
 -- name: ListRedeemableRewardsForUpdate :many
--- What is available to a participant of one kind, in the order in which every statement locks rewards.
+-- What is available to a participant of one kind, as many as one redemption takes of: what is spent first. That is mostly the order of ids,
+-- in which every other statement locks rewards.
 SELECT rewards.*
 FROM rewards
 JOIN participants ON participants.workspace_id = rewards.workspace_id AND participants.id = rewards.participant_id
@@ -9,7 +10,8 @@ WHERE rewards.workspace_id = @workspace_id
     AND rewards.kind = @kind
     AND rewards.currency = @currency
     AND rewards.state = 'available'
-ORDER BY rewards.id
+ORDER BY rewards.expires_at, rewards.created_at, rewards.id
+LIMIT @most
 FOR UPDATE OF rewards;
 
 -- name: GetAvailableForUpdate :one

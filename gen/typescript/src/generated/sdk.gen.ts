@@ -1530,7 +1530,7 @@ export const listCreditRedemptions = <ThrowOnError extends boolean = false>(opti
 /**
  * Redeem credit
  *
- * Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
+ * Takes an amount, the whole balance or a part of it, from what is available to the participant of one kind: what expires soonest first, then what was granted first. More than is available is `insufficient_balance`, and nothing is taken; one redemption takes of at most 10,000 rewards, and what is spread over more is `amount_not_allowed`. Credit that was redeemed and whose sale is refunded later is owed back: the balance falls below zero, and later credit makes up for it first.
  */
 export const createCreditRedemption = <ThrowOnError extends boolean = false>(options: Options<CreateCreditRedemptionData, ThrowOnError>): RequestResult<CreateCreditRedemptionResponses, CreateCreditRedemptionErrors, ThrowOnError> => (options.client ?? client).post<CreateCreditRedemptionResponses, CreateCreditRedemptionErrors, ThrowOnError>({
     security: [{
