@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,7 @@ func milestoneCause(program, referrer uuid.UUID, m rules.Milestone, start time.T
 	)))
 }
 
+// changedMonths lists the months in which something has changed, in their order: the first comes first under a budget.
 func changedMonths(old, now map[monthCell]progress) []monthCell {
 	var out []monthCell
 	for k, p := range now {
@@ -67,6 +69,7 @@ func changedMonths(old, now map[monthCell]progress) []monthCell {
 			out = append(out, k)
 		}
 	}
+	slices.SortFunc(out, func(a, b monthCell) int { return a.month.Compare(b.month) })
 	return out
 }
 
@@ -110,24 +113,15 @@ func (g goal) due() settlement.Due {
 	}
 }
 
-// payGoals grants milestones that are reached, once, and takes reversible ones back while they are not.
-func (r *recorder) payGoals(ctx context.Context, h *history, goals []goal, paid map[uuid.UUID]db.Reward) error {
+// loseGoals takes back reversible milestones that are not reached any more.
+func (r *recorder) loseGoals(ctx context.Context, h *history, goals []goal, paid map[uuid.UUID]db.Reward) error {
 	for _, g := range goals {
-		reached := r.total(h.program.ID, g.referrer, g.Period, g.start).of(g.Measure) >= g.Threshold
 		w, known := paid[g.cause]
-		if !known {
-			if reached {
-				if err := r.grantMilestone(ctx, h, g); err != nil {
-					return err
-				}
-			}
-			continue
-		}
-		if !g.Reversible {
+		if !known || !g.Reversible || r.achieved(h, g) {
 			continue
 		}
 		was := w.Reversed
-		if err := r.keepMilestone(ctx, &w, reached); err != nil {
+		if err := r.adjust(ctx, &w, w.Granted, reason.MilestoneLost); err != nil {
 			return err
 		}
 		r.countManual(h, w, counts{rewardsReversed: w.Reversed - was})
@@ -135,11 +129,37 @@ func (r *recorder) payGoals(ctx context.Context, h *history, goals []goal, paid 
 	return nil
 }
 
-// keepMilestone takes a milestone back that is not reached any more, and gives it back within its limits when it is reached again.
-func (r *recorder) keepMilestone(ctx context.Context, w *db.Reward, reached bool) error {
-	if !reached {
-		return r.adjust(ctx, w, w.Granted, reason.MilestoneLost)
+// payGoals grants milestones that are reached, once, and gives back reversible ones that are reached again.
+func (r *recorder) payGoals(ctx context.Context, h *history, goals []goal, paid map[uuid.UUID]db.Reward) error {
+	for _, g := range goals {
+		if !r.achieved(h, g) {
+			continue
+		}
+		w, known := paid[g.cause]
+		if !known {
+			if err := r.grantMilestone(ctx, h, g); err != nil {
+				return err
+			}
+			continue
+		}
+		if !g.Reversible {
+			continue
+		}
+		was := w.Reversed
+		if err := r.regainMilestone(ctx, &w); err != nil {
+			return err
+		}
+		r.countManual(h, w, counts{rewardsReversed: w.Reversed - was})
 	}
+	return nil
+}
+
+func (r *recorder) achieved(h *history, g goal) bool {
+	return r.total(h.program.ID, g.referrer, g.Period, g.start).of(g.Measure) >= g.Threshold
+}
+
+// regainMilestone gives a milestone back within its limits.
+func (r *recorder) regainMilestone(ctx context.Context, w *db.Reward) error {
 	reversed := w.Granted - netOf(*w, settlement.Due{Granted: *w.AmountValue, Net: *w.AmountValue})
 	if reversed >= w.Reversed {
 		return nil

@@ -54,6 +54,9 @@ func (r *recorder) payWithin(ctx context.Context, h *history, b before, facts []
 			outcomes[i] = settlement.Settle(facts[i])
 		}
 	}
+	if err := r.loseGoals(ctx, h, goals, paid); err != nil {
+		return err
+	}
 	if err := r.payDues(ctx, h, outcomes); err != nil {
 		return err
 	}

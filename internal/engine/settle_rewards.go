@@ -31,9 +31,25 @@ func keyOfReward(w db.Reward) rewardKey {
 	return rewardKey{w.CauseID, w.RuleKey, w.ParticipantID, w.Level}
 }
 
-// payDues brings every reward of the history to what its referral owes: it grants what is missing, takes back what is not
-// owed any more, and gives back what is owed again.
+// payDues brings every reward of the history to what its referral owes: it takes back what is not owed any more, and then, with the room
+// that this makes under caps and the budget, grants what is missing and gives back what is owed again.
 func (r *recorder) payDues(ctx context.Context, h *history, outcomes []settlement.Outcome) error {
+	for _, giving := range []bool{false, true} {
+		if err := r.payOwed(ctx, h, outcomes, giving); err != nil {
+			return err
+		}
+	}
+	if err := r.grantUndone(ctx, h, outcomes); err != nil {
+		return err
+	}
+	if err := r.noteNothing(ctx, h, outcomes); err != nil {
+		return err
+	}
+	return r.stopWaiting(ctx, h)
+}
+
+// payOwed takes back from the rewards of the history, or gives.
+func (r *recorder) payOwed(ctx context.Context, h *history, outcomes []settlement.Outcome, giving bool) error {
 	stored := h.recorded()
 	owed := map[rewardKey]bool{}
 	for i, o := range outcomes {
@@ -42,30 +58,27 @@ func (r *recorder) payDues(ctx context.Context, h *history, outcomes []settlemen
 			if ref.State == state.ReferralSuperseded && owed[keyOf(due)] {
 				continue
 			}
-			if err := r.pay(ctx, h, ref, due, stored, owed); err != nil {
+			if err := r.pay(ctx, h, ref, due, giving, stored, owed); err != nil {
 				return err
 			}
 		}
 	}
 	for i := range h.rewards {
 		w := &h.rewards[i]
-		if owed[keyOfReward(*w)] {
+		if giving || owed[keyOfReward(*w)] {
 			continue
 		}
 		if err := r.adjust(ctx, w, w.Granted, h.whyNotOwed(*w)); err != nil {
 			return err
 		}
 	}
-	if err := r.grantUndone(ctx, h, outcomes); err != nil {
-		return err
-	}
-	return r.stopWaiting(ctx, h)
+	return nil
 }
 
-// pay brings the reward of a due to what it owes. What a better tier adds to a reward is a reward of its own, caused by the first, since
+// pay brings the reward of a due to what it owes, as far as that is giving, or as far as it is not. What a better tier adds to a reward is a reward of its own, caused by the first, since
 // that may be paid already; taking back begins with the last.
 func (r *recorder) pay(
-	ctx context.Context, h *history, ref db.Referral, due settlement.Due, stored map[rewardKey]int, owed map[rewardKey]bool,
+	ctx context.Context, h *history, ref db.Referral, due settlement.Due, giving bool, stored map[rewardKey]int, owed map[rewardKey]bool,
 ) error {
 	cause := "" // of what a better tier adds
 	for {
@@ -73,13 +86,13 @@ func (r *recorder) pay(
 		owed[k] = true
 		at, known := stored[k]
 		if !known {
-			if (due.Net > 0 || due.Denied || due.Unpriced) && isOpen(ref.State) && (isLive(ref.State) || due.ConversionID == "") {
+			if giving && (due.Net > 0 || due.Denied || due.Unpriced) && isOpen(ref.State) && (isLive(ref.State) || due.ConversionID == "") {
 				return r.grant(ctx, h, ref, due, cause)
 			}
 			return nil
 		}
 		w := &h.rewards[at]
-		if err := r.bring(ctx, h, ref, due, w); err != nil || final(*w) {
+		if err := r.bring(ctx, h, ref, due, giving, w); err != nil || final(*w) {
 			return err
 		}
 		cause = causeRerating
@@ -96,9 +109,11 @@ func (r *recorder) pay(
 }
 
 // bring brings a reward on record to what is owed of it.
-func (r *recorder) bring(ctx context.Context, h *history, ref db.Referral, due settlement.Due, w *db.Reward) error {
+func (r *recorder) bring(ctx context.Context, h *history, ref db.Referral, due settlement.Due, giving bool, w *db.Reward) error {
 	reversed, why := w.Granted-netOf(*w, due), due.Reason
 	switch {
+	case giving == (reversed > w.Reversed):
+		return nil
 	case reversed >= w.Reversed:
 		if reversed > w.Reversed && why == reason.Granted {
 			why = reason.TierRerated
@@ -137,6 +152,24 @@ func (h *history) tells(due settlement.Due) bool {
 		k.participant = uuid.MustParse(due.ParticipantID)
 		return k == keyOf(due) && !ungranted(w)
 	})
+}
+
+// noteNothing records shares that come to nothing by their step: it is theirs, until they are rated again.
+func (r *recorder) noteNothing(ctx context.Context, h *history, outcomes []settlement.Outcome) error {
+	recorded := h.recorded()
+	for i, o := range outcomes {
+		ref := h.referrals[i]
+		for _, due := range o.Rewards {
+			_, known := recorded[keyOf(due)]
+			if known || due.Denied || due.Unpriced || due.Granted > 0 || due.Rule.Tiers == nil || !isLive(ref.State) {
+				continue
+			}
+			if err := r.grant(ctx, h, ref, due, ""); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // netOf is what a stored reward still owes: what its facts say, within what a limit left of it.

@@ -41,7 +41,6 @@ func (r *recorder) reopenTierPeriods(ctx context.Context, h *history, b before) 
 		if len(months) == 0 {
 			continue
 		}
-		slices.SortFunc(months, func(a, b monthCell) int { return a.month.Compare(b.month) })
 		if err := r.e.q.ReopenTierPeriods(ctx, r.tx.Write(), db.ReopenTierPeriodsParams{
 			WorkspaceID: r.s.Workspace, ProgramID: h.program.ID, ParticipantIds: []uuid.UUID{ref.ReferrerID},
 			FirstMonth: months[0].month, LastMonth: months[len(months)-1].month,
@@ -150,9 +149,9 @@ func (e *Engine) rateAgain(ctx context.Context, tx *store.Tx, s Scope, p db.Tier
 	return r.flush(ctx)
 }
 
-// ratedIn finds the rule of a reward that the close of a period rates again.
+// ratedIn finds the rule of a reward that the close of a period rates again. One that waits for a rate is rated when it has one.
 func (h *history) ratedIn(w db.Reward, p db.TierPeriod) (rules.RewardRule, bool) {
-	if w.ParticipantID != p.ParticipantID || w.RuleKey != p.RuleKey || w.CauseKind != "conversion" {
+	if w.ParticipantID != p.ParticipantID || w.RuleKey != p.RuleKey || w.CauseKind != "conversion" || ungranted(w) {
 		return rules.RewardRule{}, false
 	}
 	rewards := h.documents[w.ProgramVersionID].Rewards

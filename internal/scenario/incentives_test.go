@@ -181,6 +181,15 @@ func TestTiers(t *testing.T) {
 			s.at(47 * 24 * time.Hour)
 			s.has("A", 0, 5000)
 		},
+		"a share that comes to nothing is rated again too": func(s *situation) {
+			small := direct("tiers", tiers("revenue", "month", "recompute", step(15_000, 2500)))
+			small["amount"] = body{"type": "basis_points", "value": 1}
+			s.referred(offer([]body{small}))
+			s.buys("B", "o1", 4_000, time.Hour).want(201, "rewards.0.granted", 0)
+			s.buys("B", "o2", 20_000, time.Hour).want(201, "rewards.0.granted", 5000)
+			s.at(45 * 24 * time.Hour)
+			s.has("A", 0, 6000)
+		},
 	})
 }
 
