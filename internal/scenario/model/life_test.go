@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -16,14 +17,16 @@ const day = 24 * time.Hour
 
 // fact is one thing that happened, at a time after the beginning of the life. Which fields it has depends on its kind.
 type fact struct {
-	kind, ref string // click, signup, conversion, reversal, churn, return
+	kind, ref string // click, signup, conversion, reversal, churn, return; rate: of the currency that is its ref
+	who       string // it is about
 	at        time.Duration
 
 	code   string   // of a click, and typed at the signup: whose it is
 	clicks []string // that the signup names
 
-	sort   string // of a conversion
-	amount int64
+	sort     string // of a conversion
+	amount   int64
+	currency string // the program's without one
 
 	of       string // the conversion that is undone
 	undo     settlement.Kind
@@ -31,8 +34,22 @@ type fact struct {
 	restores string // the chargeback that a dispute was about
 }
 
-// life is what happens around one referee B, whom A or C may have referred. The program ends at ends, if ever.
+// String is for who reads of a failure.
+func (f fact) String() string {
+	out := fmt.Sprint(f.kind, " ", f.ref, " at ", f.at)
+	for _, part := range []any{f.who, f.code, f.sort, f.amount, f.currency, f.of, f.undo, f.asks, f.restores} {
+		if text := fmt.Sprint(part); text != "" && text != "0" {
+			out += " " + text
+		}
+	}
+	return out + "\n"
+}
+
+// life is what happens around one referee B, whom A or C may have referred: A has two levels above, C nobody. The program ends at ends,
+// if ever. A company is told as one life of many.
 type life struct {
+	who       string
+	tree      map[string]branch
 	rules     rules.Document
 	began     time.Time
 	ends      *time.Duration
@@ -42,16 +59,16 @@ type life struct {
 	signup    time.Duration
 	qualifyBy time.Duration
 	patient   bool // the referral neither churns nor expires
+	strict    bool // what is due is done at once, and those above are there first
 }
 
 func someLife(t *rapid.T) life {
-	l := life{rules: someRules(t), honor: 2 * day, signup: 5 * day, began: rapid.SampledFrom([]time.Time{
-		time.Date(2031, 1, 25, 9, 30, 0, 0, time.UTC), time.Date(2031, 5, 3, 0, 0, 0, 0, time.UTC), // the signup is on 30 January, or not
-	}).Draw(t, "began")}
+	l := someBeginning(t, someRules(t))
+	l.who, l.tree, l.signup = "B", map[string]branch{"A": {by: "F"}, "F": {by: "G"}}, 5*day
 	if l.patient = l.rules.Churn == nil && rapid.IntRange(0, 2).Draw(t, "patient") > 0; l.patient {
 		l.rules.Qualification.WindowSeconds *= 40
 	}
-	l.qualifyBy = l.signup + time.Duration(l.rules.Qualification.WindowSeconds)*time.Second
+	l.qualifyBy = l.signup + l.window()
 	if rapid.IntRange(0, 9).Draw(t, "ends") == 9 {
 		ends := l.signup + rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour, 9 * day}).Draw(t, "end")
 		l.ends = &ends
@@ -59,9 +76,30 @@ func someLife(t *rapid.T) life {
 	l.join(t)
 	l.convert(t)
 	l.leave(t)
+	for i := range l.facts {
+		l.facts[i].who = l.who
+	}
 	last := slices.MaxFunc(l.facts, func(a, b fact) int { return cmp.Compare(a.at, b.at) })
 	l.until = last.at + rapid.SampledFrom([]time.Duration{time.Minute, 3 * day, 30 * day}).Draw(t, "until")
 	return l
+}
+
+// someBeginning is a life without facts.
+func someBeginning(t *rapid.T, d rules.Document) life {
+	return life{rules: d, honor: 2 * day, began: rapid.SampledFrom([]time.Time{
+		time.Date(2031, 1, 25, 9, 30, 0, 0, time.UTC), time.Date(2031, 5, 3, 0, 0, 0, 0, time.UTC), // five days later it is 30 January, or not
+	}).Draw(t, "began")}
+}
+
+// terms are the rules, for who reads of a failure.
+func (l life) terms() string {
+	text, err := json.Marshal(l.rules)
+	return fmt.Sprint(string(text), err)
+}
+
+// window is how long a referral may wait for its qualification.
+func (l life) window() time.Duration {
+	return time.Duration(l.rules.Qualification.WindowSeconds) * time.Second
 }
 
 func someRules(t *rapid.T) rules.Document {
@@ -92,7 +130,9 @@ func someRules(t *rapid.T) rules.Document {
 	if rapid.Bool().Draw(t, "occurrence") {
 		d.Rewards[0].Occurrence = rapid.SampledFrom([]rules.Occurrence{rules.FirstOccurrence, rules.LaterOccurrence}).Draw(t, "which")
 	}
-	someIncentives(t, &d)
+	if someIncentives(t, &d); len(d.Validate()) > 0 { // the shares are more than the sale
+		d.Rewards[0].Amount.Value = 1250
+	}
 	if rapid.IntRange(0, 2).Draw(t, "churn") < 2 {
 		d.Churn = &rules.Churn{WindowSeconds: 7 * window, ReinstateOnReactivation: rapid.Bool().Draw(t, "reinstate")}
 	}
@@ -148,6 +188,9 @@ func (l *life) convert(t *rapid.T) {
 			l.signup + time.Hour, l.signup + time.Hour, l.signup, l.signup + 3*day, l.signup + 4*day, l.signup + 6*day, l.signup - time.Microsecond,
 			edge - time.Microsecond, edge, month - time.Microsecond, month, l.signup + l.honor, l.signup + l.honor - time.Microsecond,
 		}).Draw(t, "converted")
+		if l.tree == nil && rapid.IntRange(0, 3).Draw(t, "abroad") == 0 {
+			c.currency = rapid.SampledFrom([]string{"EUR", "JPY", "KWD"}).Draw(t, "currency")
+		}
 		l.facts = append(l.facts, c)
 		l.takeBack(t, c)
 	}

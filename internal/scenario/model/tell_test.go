@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -27,7 +28,7 @@ func (w *workspace) tell(ctx context.Context, tx *store.Tx, f fact) error {
 		}
 		return err
 	case "signup":
-		n := engine.NewSignup{ProgramID: w.program, RefereeExternalID: w.my("B"), ExternalID: w.my(f.ref), OccurredAt: &at}
+		n := engine.NewSignup{ProgramID: w.program, RefereeExternalID: w.my(f.who), ExternalID: w.my(f.ref), OccurredAt: &at}
 		if f.code != "" {
 			code := w.codes[f.code]
 			n.Code = &code
@@ -39,8 +40,13 @@ func (w *workspace) tell(ctx context.Context, tx *store.Tx, f fact) error {
 		return err
 	case "conversion":
 		_, err := w.e.RecordConversion(ctx, tx, w.scope, engine.NewConversion{
-			ProgramID: w.program, RefereeExternalID: w.my("B"), Source: "shop", ExternalID: w.my(f.ref), Type: f.sort, Amount: f.amount,
-			Currency: "USD", OccurredAt: &at,
+			ProgramID: w.program, RefereeExternalID: w.my(f.who), Source: "shop", ExternalID: w.my(f.ref), Type: f.sort, Amount: f.amount,
+			Currency: cmp.Or(f.currency, "USD"), OccurredAt: &at,
+		})
+		return err
+	case "rate":
+		_, _, err := w.e.RecordExchangeRate(ctx, tx, w.scope, engine.NewExchangeRate{
+			From: f.ref, To: "USD", Rate: rates[f.ref].text, Source: "model", EffectiveAt: &at,
 		})
 		return err
 	case "reversal":
@@ -51,7 +57,7 @@ func (w *workspace) tell(ctx context.Context, tx *store.Tx, f fact) error {
 		kind = engine.KindChurn
 	}
 	_, err := w.e.RecordChurn(ctx, tx, w.scope, engine.NewChurn{
-		ProgramID: w.program, RefereeExternalID: w.my("B"), Kind: kind, Source: "shop", ExternalID: w.my(f.ref), OccurredAt: &at,
+		ProgramID: w.program, RefereeExternalID: w.my(f.who), Kind: kind, Source: "shop", ExternalID: w.my(f.ref), OccurredAt: &at,
 	})
 	return err
 }
@@ -82,36 +88,41 @@ func (w *workspace) id(ref string) uuid.UUID {
 
 // read says what became of the life, as the model tells it.
 func (w *workspace) read() map[string]string {
-	out := map[string]string{"referral": "none"}
+	out := map[string]string{}
 	for _, sql := range []string{
-		`SELECT 'referral', r.state || ' by ' || p.external_id FROM referrals r
+		`SELECT 'referral of ' || b.external_id, r.state || ' by ' || p.external_id FROM referrals r
 			JOIN participants p ON p.workspace_id = r.workspace_id AND p.id = r.referrer_id
 			JOIN participants b ON b.workspace_id = r.workspace_id AND b.id = r.referee_id
-			WHERE r.program_id = $1 AND b.external_id LIKE 'B-%' ORDER BY r.id`,
+			WHERE r.program_id = $1 ORDER BY r.id`,
 		`SELECT external_id, concat_ws(' ', state, reason, amount - reversed_amount) FROM conversions WHERE program_id = $1`,
 		`SELECT concat_ws(' ', p.external_id, a.reward_kind, a.kind), a.balance::text FROM ledger_accounts a
 			JOIN participants p ON p.workspace_id = a.workspace_id AND p.id = a.participant_id
-			WHERE a.kind IN ('pending', 'available') AND a.balance <> 0
+			WHERE a.kind IN ('pending', 'available', 'reserved') AND a.balance <> 0
 			AND EXISTS (SELECT FROM rewards w WHERE w.participant_id = p.id AND w.program_id = $1)`,
 	} {
-		rows, err := w.st.DB(w.scope.Workspace).Query(context.Background(), sql, w.program)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for rows.Next() {
-			var what, is string
-			if err := rows.Scan(&what, &is); err != nil {
-				w.t.Fatal(err)
-			}
-			what, is = strings.ReplaceAll(what, "-"+w.name, ""), strings.TrimSuffix(is, "-"+w.name)
-			if was, twice := out[what]; twice && what != "referral" {
-				is = fmt.Sprint(was, " and ", is)
-			}
-			out[what] = is
-		}
-		if rows.Err() != nil {
-			w.t.Fatal(rows.Err())
-		}
+		w.list(out, sql)
 	}
 	return out
+}
+
+// list reads lines about the program: what is asked, and what it is.
+func (w *workspace) list(out map[string]string, sql string) {
+	rows, err := w.st.DB(w.scope.Workspace).Query(context.Background(), sql, w.program)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for rows.Next() {
+		var what, is string
+		if err := rows.Scan(&what, &is); err != nil {
+			w.t.Fatal(err)
+		}
+		what, is = strings.ReplaceAll(what, "-"+w.name, ""), strings.TrimSuffix(is, "-"+w.name)
+		if was, twice := out[what]; twice && !strings.HasPrefix(what, "referral") {
+			is = fmt.Sprint(was, " and ", is)
+		}
+		out[what] = is
+	}
+	if rows.Err() != nil {
+		w.t.Fatal(rows.Err())
+	}
 }
