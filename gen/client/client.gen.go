@@ -7291,7 +7291,7 @@ type ClientInterface interface {
 
 	// SuspendParticipantWithBody Suspend a participant
 	//
-	// Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+	// Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -7300,7 +7300,7 @@ type ClientInterface interface {
 
 	// SuspendParticipant Suspend a participant
 	//
-	// Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+	// Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9510,7 +9510,7 @@ func (c *Client) GetParticipantStatistics(ctx context.Context, participantID Par
 
 // SuspendParticipantWithBody Suspend a participant
 //
-// Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+// Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9529,7 +9529,7 @@ func (c *Client) SuspendParticipantWithBody(ctx context.Context, participantID P
 
 // SuspendParticipant Suspend a participant
 //
-// Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+// Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -19103,7 +19103,7 @@ type ClientWithResponsesInterface interface {
 
 	// SuspendParticipantWithBodyWithResponse Suspend a participant
 	//
-	// Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+	// Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19112,7 +19112,7 @@ type ClientWithResponsesInterface interface {
 
 	// SuspendParticipantWithResponse Suspend a participant
 	//
-	// Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+	// Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36132,7 +36132,7 @@ func (c *ClientWithResponses) GetParticipantStatisticsWithResponse(ctx context.C
 
 // SuspendParticipantWithBodyWithResponse Suspend a participant
 //
-// Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+// Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -36147,7 +36147,7 @@ func (c *ClientWithResponses) SuspendParticipantWithBodyWithResponse(ctx context
 
 // SuspendParticipantWithResponse Suspend a participant
 //
-// Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+// Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

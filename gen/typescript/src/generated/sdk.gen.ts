@@ -474,7 +474,7 @@ export const updateParticipant = <ThrowOnError extends boolean = false>(options:
 /**
  * Suspend a participant
  *
- * Until it is reinstated, no referee is attributed to the participant. What its referrals earn goes on; a ban ends that. Any state but active is `state_not_allowed`.
+ * Until it is reinstated, no referee is attributed to the participant. What its own referrals earn goes on; a ban ends that. As an ancestor of a referrer it earns nothing meanwhile: its level is skipped or passed on, as the rules say. Any state but active is `state_not_allowed`.
  */
 export const suspendParticipant = <ThrowOnError extends boolean = false>(options: Options<SuspendParticipantData, ThrowOnError>): RequestResult<SuspendParticipantResponses, SuspendParticipantErrors, ThrowOnError> => (options.client ?? client).post<SuspendParticipantResponses, SuspendParticipantErrors, ThrowOnError>({
     security: [{
