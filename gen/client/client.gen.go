@@ -2009,7 +2009,7 @@ type CapAmount = int64
 // CapPeriod A stretch of the calendar in the zone of the program over which something is counted; a week begins on Monday. A fact counts toward the period in which it occurred.
 type CapPeriod string
 
-// CappedAmount What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
+// CappedAmount What the rule would have paid beyond `granted`, and a cap or the budget did not leave, or had no room to give back of what was taken. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
 type CappedAmount = int64
 
 // CeilingBasisPoints The most that referrer and upline together may earn of one conversion, where 10000 is the whole. Rules that could pay more are not published: 2000, 500 and 200 basis points stand against a ceiling of 2500. Each share is rounded by itself, which can come to half a minor unit more for each of them: two shares of 5000 basis points of a sale of 1 are 1 and 1.
@@ -4105,7 +4105,7 @@ type PreviewedReward struct {
 	// Beneficiary In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
 	Beneficiary Beneficiary `json:"beneficiary"`
 
-	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
+	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave, or had no room to give back of what was taken. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
 	Capped CappedAmount `json:"capped"`
 
 	// Currency Currency code of ISO 4217. Its minor unit has 0 (JPY), 2 (USD), 3 (KWD) or 4 (CLF) digits; what is counted in no currency is in whole units of `XXX`.
@@ -4502,7 +4502,7 @@ type Reward struct {
 	// Beneficiary In which role the participant gets it: `upline` is an ancestor of the referrer in the tree. A manual reward goes to a participant outside any referral.
 	Beneficiary Beneficiary `json:"beneficiary"`
 
-	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
+	// Capped What the rule would have paid beyond `granted`, and a cap or the budget did not leave, or had no room to give back of what was taken. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
 	Capped CappedAmount `json:"capped"`
 
 	// ConversionID Identifier of the related resource, or null when there is none.

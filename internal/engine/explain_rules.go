@@ -148,23 +148,29 @@ func (t *story) full(w db.Reward) (amount int64, base string) {
 		return settlement.Amount(rated, deref(t.conversions[*w.ConversionID].BaseAmount)), ""
 	}
 	for _, r := range t.reckon(*w.ConversionID) {
-		if r.Rule.Key == w.RuleKey && settlement.Amount(rated, r.Base) == w.Granted+w.Capped {
-			return w.Granted + w.Capped, " of " + money.Text(r.Base, w.Currency)
+		if of := settlement.Amount(rated, r.Base); r.Rule.Key == w.RuleKey && of > 0 {
+			return of, " of " + money.Text(r.Base, w.Currency)
 		}
 	}
 	return w.Granted + w.Capped, ""
 }
 
-// limited says what limits left of what a reward comes to, or what is granted of it at all: a better tier than that of the grant adds
-// rewards of its own.
+// limited says what is granted of what a reward comes to: what limits left of it, or, after a tier was rated again, what had been granted
+// before. A limit is also for what is given back.
 func (t *story) limited(w db.Reward, full int64) string {
+	granted := money.Text(w.Granted, w.Currency)
+	kept := w.Granted + w.Capped - full
 	switch {
-	case w.Granted >= full:
-		return ""
-	case w.Capped == 0:
-		return ", of which this reward is " + money.Text(w.Granted, w.Currency)
+	case w.Granted > full:
+		return ", where " + granted + " had been granted"
+	case w.Granted < full && w.Capped == 0:
+		return ", of which this reward is " + granted
+	case w.Granted < full:
+		return ", of which " + t.limit(w) + " left " + granted
+	case kept > 0:
+		return ", of which " + t.limit(w) + " has no room to give back " + money.Text(kept, w.Currency)
 	}
-	return ", of which " + t.limit(w) + " left " + money.Text(w.Granted, w.Currency)
+	return ""
 }
 
 // limit names what did not leave all of a reward.

@@ -156,6 +156,33 @@ func TestAPeriodThatIsRatedAgainIsExplained(t *testing.T) {
 	}
 }
 
+func TestARewardThatIsRatedDownIsExplained(t *testing.T) {
+	t.Parallel()
+	p, march := startRuled(t, `{"rewards": [
+		{"key": "share", "triggers": ["purchase"], "beneficiary": "referrer", "kind": "money", "amount": {"type": "basis_points", "value": 2000},
+			"tiers": {"measure": "revenue", "period": "month", "mode": "recompute", "steps": [{"from": 15000, "amount": {"type": "basis_points", "value": 3000}}]}}
+	]}`)
+	p.join("bob", byCode("ALICE-9"))
+	p.buy("bob", "order-1", 10_000, nil)
+	sale := p.buy("bob", "order-2", 10_000, nil)
+	p.refund("order-1", "refund-1", 6_000)
+	p.moveClock(march.AddDate(0, 1, 0))
+	expectLines(t, p.why(sale), "alice gets 20.00 USD, which is available: rule share of version 1 grants the referrer 2000 basis points (20 %) of the purchase order-2 of 100.00 USD, that is 20.00 USD, where 30.00 USD had been granted, of which 10.00 USD were taken back.")
+}
+
+func TestWhatALimitKeepsFromComingBackIsExplained(t *testing.T) {
+	t.Parallel()
+	p, _ := startRuled(t, `{"rewards": [
+		{"key": "share", "triggers": ["purchase"], "beneficiary": "referrer", "kind": "money", "amount": {"type": "basis_points", "value": 2000}, "cap": {"amount": 2000}}
+	]}`)
+	p.join("bob", byCode("ALICE-9"))
+	sale := p.buy("bob", "order-1", 10_000, nil)
+	must[*client.ReverseConversionResult](t)(p.reverse("order-1", "claim-1", "chargeback"))
+	p.buy("bob", "order-2", 7_500, nil)
+	must[*client.RestoreReversalResult](t)(p.winDispute("claim-1"))
+	expectLines(t, p.why(sale), "alice gets 5.00 USD, which is available: rule share of version 1 grants the referrer 2000 basis points (20 %) of the purchase order-1 of 100.00 USD, that is 20.00 USD, of which the cap of 20.00 USD has no room to give back 15.00 USD, of which 15.00 USD were taken back.")
+}
+
 const threeLevels = `"rewards": [
 	{"key": "one", "triggers": ["purchase"], "beneficiary": "referrer", "kind": "money", "amount": {"type": "basis_points", "value": 2000}},
 	{"key": "two", "triggers": ["purchase"], "beneficiary": "upline", "level": 2, "kind": "money", "amount": {"type": "basis_points_of_commission", "value": 1000}},

@@ -1804,7 +1804,7 @@ export type RewardLevel = number;
 export type RewardTier = number;
 
 /**
- * What the rule would have paid beyond `granted`, and a cap or the budget did not leave. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
+ * What the rule would have paid beyond `granted`, and a cap or the budget did not leave, or had no room to give back of what was taken. Minor units. A reward of 2500 with 1000 left under its cap is `granted` 1000, `capped` 1500.
  */
 export type CappedAmount = number;
 
