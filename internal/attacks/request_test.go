@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,8 +51,14 @@ func (w *world) render(id string, rec recipe, set map[string]any) request {
 	if op == nil {
 		w.t.Fatalf("there is no operation %s", id)
 	}
-	unique := w.unique()
-	fill := func(text string) string { return w.fill(text, map[string]string{"unique": unique}) }
+	// One moment for the whole request: a customer since the second before is one that was there already.
+	at, now := map[string]string{"unique": w.unique()}, sync.OnceValue(w.now)
+	fill := func(text string) string {
+		if strings.Contains(text, "${now}") {
+			at["now"] = now()
+		}
+		return w.fill(text, at)
+	}
 	r := request{op: op, as: rec.As, method: op.method, path: map[string]string{}, query: url.Values{}}
 	if r.as == "" {
 		r.as = "own"
