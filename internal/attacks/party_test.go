@@ -175,12 +175,15 @@ func (w *world) party(whose string) *party {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // soon is a time that the test clock has not reached.
-func (w *world) soon() string {
+func (w *world) soon() string { return w.after(60) }
+
+// after is a time so many seconds from the test clock's.
+func (w *world) after(seconds int) string {
 	at, err := time.Parse(time.RFC3339, w.now())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return at.Add(time.Minute).Format(time.RFC3339)
+	return at.Add(time.Duration(seconds) * time.Second).Format(time.RFC3339)
 }
 
 // fresh are the operations and the places by which a party makes one more thing that has a name.
