@@ -76,8 +76,9 @@ type Decision struct {
 }
 
 // Decide decides about one participant. Where several reasons to skip hold it gives the first of their order here: a balance below zero,
-// a ban, a suspension, less than the minimum (or nothing), and tax data missing where the year would come to more than the threshold:
-// exactly the threshold is still paid. Who was erased and is to be paid out is paid less than the minimum too: nothing will be added.
+// a ban, a suspension, less than the minimum (or nothing), nothing but what was given back, which goes along with the next reward, and tax
+// data missing where the year would come to more than the threshold: exactly the threshold is still paid. Who was erased and is to be
+// paid out is paid less than the minimum too: nothing will be added.
 func Decide(p Policy, c Candidate) Decision {
 	switch {
 	case c.Balance < 0:
@@ -86,8 +87,10 @@ func Decide(p Policy, c Candidate) Decision {
 		return Decision{Skip: ParticipantBanned}
 	case c.State == state.ParticipantSuspended:
 		return Decision{Skip: ParticipantSuspended}
-	case c.Balance < max(p.Minimum, 1) && c.State != state.ParticipantErased || c.Balance < 1 || len(c.Left) == 0:
+	case c.Balance < max(p.Minimum, 1) && c.State != state.ParticipantErased || c.Balance < 1:
 		return Decision{Skip: BelowMinimum}
+	case len(c.Left) == 0:
+		return Decision{Skip: CarryForward}
 	case p.TaxThreshold != nil && !c.TaxData && c.ThisYear+c.Balance > *p.TaxThreshold:
 		return Decision{Skip: TaxDataMissing}
 	}
