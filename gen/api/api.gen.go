@@ -4015,7 +4015,7 @@ type PayoutSkip struct {
 	// ParticipantID Identifier made by Grapevine, a UUID of version 7 (sortable by time of creation).
 	ParticipantID ID `json:"participant_id"`
 
-	// Reason Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
+	// Reason Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first; or all of it was given back after a debt had been made up for, and is paid along with the next reward. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
 	Reason PayoutSkipReason `json:"reason"`
 }
 
@@ -4030,7 +4030,7 @@ type PayoutSkipPage struct {
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
-// PayoutSkipReason Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
+// PayoutSkipReason Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first; or all of it was given back after a debt had been made up for, and is paid along with the next reward. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
 type PayoutSkipReason string
 
 // PayoutState Where a payout stands.

@@ -2548,7 +2548,7 @@ export type PlannedPayout = {
 };
 
 /**
- * Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
+ * Why a run passes a participant by. `carry_forward`: the balance is negative, and later rewards make up for it first; or all of it was given back after a debt had been made up for, and is paid along with the next reward. `tax_data_missing`: with this payout, what is paid in the year would be above the threshold.
  */
 export type PayoutSkipReason = 'below_minimum' | 'carry_forward' | 'participant_suspended' | 'participant_banned' | 'tax_data_missing';
 
