@@ -108,7 +108,8 @@ func (t *story) ground(w db.Reward) string {
 	name := w.RuleKey + " of version " + t.number(&w.ProgramVersionID)
 	switch {
 	case w.CauseKind == "milestone":
-		return "milestone " + name + t.threshold(w) + " was reached, which grants " + money.Text(w.Granted+w.Capped, w.Currency) + t.limited(w, w.Granted+w.Capped)
+		full, _ := t.full(w)
+		return "milestone " + name + t.threshold(w) + " was reached, which grants " + money.Text(full, w.Currency) + t.limited(w, full)
 	case w.CauseKind == causeRerating:
 		return "rule " + name + " adds " + money.Text(w.Granted+w.Capped, w.Currency) + t.tier(w) + ", which was reached in the period" + t.limited(w, w.Granted+w.Capped)
 	}

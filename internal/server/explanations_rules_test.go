@@ -183,6 +183,23 @@ func TestWhatALimitKeepsFromComingBackIsExplained(t *testing.T) {
 	expectLines(t, p.why(sale), "alice gets 5.00 USD, which is available: rule share of version 1 grants the referrer 2000 basis points (20 %) of the purchase order-1 of 100.00 USD, that is 20.00 USD, of which the cap of 20.00 USD has no room to give back 15.00 USD, of which 15.00 USD were taken back.")
 }
 
+func TestWhatABudgetKeepsOfAMilestoneIsExplained(t *testing.T) {
+	t.Parallel()
+	p, _ := startRuled(t, `{"budget": {"amount": 1300}, "rewards": [
+		{"key": "gift", "triggers": ["qualified"], "beneficiary": "referee", "kind": "credit", "amount": {"type": "fixed", "value": 500}}],
+		"milestones": [{"key": "two", "measure": "conversions", "threshold": 2, "kind": "money", "amount": 700}]
+	}`)
+	p.join("bob", byCode("ALICE-9"))
+	p.buy("bob", "order-1", 10_000, nil)
+	p.buy("bob", "order-2", 10_000, nil)
+	p.refund("order-2", "refund-1", 10_000)
+	p.join("ben", byCode("ALICE-9"))
+	p.buy("ben", "order-3", 10_000, nil)
+	alice := p.participant("alice").ID
+	told := must[*client.ListRewardsResult](t)(p.ListRewardsWithResponse(t.Context(), &client.ListRewardsParams{ParticipantID: &alice})).JSON200.Data
+	expectLines(t, lines(p.reward(told[0].ID))[:1], "alice gets 3.00 USD, which is available: milestone two of version 1, 2 conversions, was reached, which grants 7.00 USD, of which the budget of the program, 13.00 USD, has no room to give back 4.00 USD, of which 4.00 USD were taken back.")
+}
+
 const threeLevels = `"rewards": [
 	{"key": "one", "triggers": ["purchase"], "beneficiary": "referrer", "kind": "money", "amount": {"type": "basis_points", "value": 2000}},
 	{"key": "two", "triggers": ["purchase"], "beneficiary": "upline", "level": 2, "kind": "money", "amount": {"type": "basis_points_of_commission", "value": 1000}},
