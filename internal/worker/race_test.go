@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/grapevine-referrals/grapevine/gen/client"
@@ -110,16 +109,20 @@ func (r *rush) clock(at time.Time) {
 	}
 }
 
-// race has workers take three turns each at the same time, and gives the sum of what they say they did.
-func (r *rush) race() map[string]float64 {
+// race has workers take a turn each while nothing is due, so that the rest begins at once, and then three turns at the same time after due
+// has made the work. It gives the sum of what they say they did.
+func (r *rush) race(due func()) map[string]float64 {
 	r.w.Helper()
 	workers, done := make([]*Worker, racers), map[string]float64{}
 	together(racers, func(i int) {
-		worker := r.w.worker(time.Now())
-		worker.engine = engine.New(slog.New(slog.NewTextHandler(r.w.Output(), nil))).PayThrough(payout.New(true))
-		workers[i] = worker
+		workers[i] = r.w.worker(time.Now())
+		workers[i].engine = engine.New(slog.New(slog.NewTextHandler(r.w.Output(), nil))).PayThrough(payout.New(true))
+		workers[i].turn(r.w.Context())
+	})
+	due()
+	together(racers, func(i int) {
 		for range 3 {
-			worker.turn(r.w.Context())
+			workers[i].turn(r.w.Context())
 		}
 	})
 	for _, worker := range workers {
@@ -164,10 +167,11 @@ func TestWorkersRaceOverEverythingThatIsDue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *server.Options) { o.AllowPrivateTargets = true })
 	r := newRush(w)
-	w.exec(`INSERT INTO exchange_rates SELECT workspace_id, gen_random_uuid(), 'USD', 'EUR', '0.5', 'bank', occurred_at, occurred_at
-		FROM conversions WHERE currency = 'USD' LIMIT 1`)
-	r.clock(time.Date(2030, 4, 20, 12, 0, 0, 0, time.UTC)) // holds, windows, credit and March are over
-	done := r.race()
+	done := r.race(func() {
+		w.exec(`INSERT INTO exchange_rates SELECT workspace_id, gen_random_uuid(), 'USD', 'EUR', '0.5', 'bank', occurred_at, occurred_at
+			FROM conversions WHERE currency = 'USD' LIMIT 1`)
+		r.clock(time.Date(2030, 4, 20, 12, 0, 0, 0, time.UTC)) // holds, windows, credit and March are over
+	})
 	for task, want := range map[string]float64{
 		"mature": referrers * buyers, "expire": referrers, "expire_rewards": referrers * buyers, "price": referrers,
 	} {
@@ -183,8 +187,7 @@ func TestWorkersRaceOverEverythingThatIsDue(t *testing.T) {
 	w.none("months still open", "SELECT FROM tier_periods WHERE closed_at IS NULL")
 	w.healthy()
 
-	r.runPayouts()
-	r.race()
+	r.race(r.runPayouts)
 	w.none("payouts that are not submitted", "SELECT FROM payouts WHERE state <> 'submitted'")
 	w.none("rewards reserved twice", "SELECT FROM ledger_transfers WHERE recipe = 'reserve' GROUP BY reward_id HAVING count(*) > 1")
 	if n := w.count("SELECT sum(amount) FROM payouts"); n != referrers*each {
@@ -202,7 +205,7 @@ func TestWorkersRaceOverEverythingThatIsDue(t *testing.T) {
 }
 
 // runPayouts begins a run over everybody whose payouts are approved by themselves.
-func (r *rush) runPayouts() uuid.UUID {
+func (r *rush) runPayouts() {
 	r.w.Helper()
 	policy, err := r.c.SetPayoutPolicyWithResponse(r.w.Context(), "EUR", client.NewPayoutPolicy{
 		MinimumAmount: 1, Approval: ptr(client.PayoutApprovalAutomatic), Provider: ptr(client.PayoutProviderWebhook),
@@ -211,5 +214,4 @@ func (r *rush) runPayouts() uuid.UUID {
 	r.w.must(err, policy.StatusCode(), http.StatusCreated)
 	run, err := r.c.CreatePayoutRunWithResponse(r.w.Context(), &client.CreatePayoutRunParams{}, client.NewPayoutRun{Currency: "EUR"})
 	r.w.must(err, run.StatusCode(), http.StatusCreated)
-	return run.JSON201.Run.ID
 }
