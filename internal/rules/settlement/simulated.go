@@ -15,9 +15,12 @@ import (
 func (s *simulation) settle(i int, now time.Time) {
 	f, out := s.outcome(i, now)
 	changed := s.advance(i, reachedBy(f, out))
+	for _, month := range changed {
+		s.payGoals(f, month, now, false)
+	}
 	s.pay(i, out.Rewards)
 	for _, month := range changed {
-		s.payGoals(f, month, now)
+		s.payGoals(f, month, now, true)
 		s.rateAgain(f, month, now)
 	}
 }
@@ -46,23 +49,31 @@ func (s *simulation) outcome(i int, now time.Time) (Facts, Outcome) {
 
 func keyOf(d Due) dueKey { return dueKey{d.CauseID, d.Rule.Key, d.ParticipantID, d.Level} }
 
-// pay brings the rewards of a referral to what is due.
+// pay brings the rewards of a referral to what is due: what is taken back first, because it makes room for what is given. A share that is
+// rounded to nothing on its step is kept in mind, so that the step stays.
 func (s *simulation) pay(i int, dues []Due) {
 	owed := map[dueKey]bool{}
 	zone := s.facts[i].Zone
+	dues = slices.DeleteFunc(slices.Clone(dues), func(d Due) bool { return d.Denied || d.Unpriced })
 	for _, d := range dues {
-		if d.Denied || d.Unpriced {
-			continue
+		owed[keyOf(d)] = true
+		if w := s.rewards[i][keyOf(d)]; w != nil && s.left(w, d) < w.net {
+			s.bring(w, d, zone)
 		}
-		k := keyOf(d)
-		owed[k] = true
-		w := s.rewards[i][k]
+	}
+	for k, w := range s.rewards[i] {
+		if !owed[k] {
+			s.bring(w, w.owing(0), zone)
+		}
+	}
+	for _, d := range dues {
+		w := s.rewards[i][keyOf(d)]
 		switch {
-		case w == nil && d.Net <= 0:
+		case w == nil && d.Net <= 0 && (d.Granted > 0 || d.Rule.Tiers == nil):
 			continue
 		case w == nil:
 			w = &simulated{}
-			s.rewards[i][k] = w
+			s.rewards[i][keyOf(d)] = w
 			if recomputes(d.Rule) {
 				in := ratedIn{d.ParticipantID, d.Rule.Key, calendar.Start(d.Rule.Tiers.Period, d.OccurredAt, zone)}
 				if !slices.Contains(s.rated[in], i) {
@@ -72,11 +83,16 @@ func (s *simulation) pay(i int, dues []Due) {
 		}
 		s.bring(w, d, zone)
 	}
-	for k, w := range s.rewards[i] {
-		if !owed[k] {
-			s.bring(w, w.owing(0), zone)
+}
+
+// left is what is still owed of a reward by a due.
+func (s *simulation) left(w *simulated, d Due) int64 {
+	if s.decided != nil {
+		if most, ok := s.decided(d); ok {
+			d.Net = min(d.Net, most)
 		}
 	}
+	return max(0, min(d.Net, d.Granted-w.capped, w.granted))
 }
 
 // owing is the due of a reward with another amount that is owed.
@@ -88,11 +104,6 @@ func (w *simulated) owing(net int64) Due {
 
 // bring grants what a due has more than a reward, as far as the limits leave something, and takes back or gives back what differs.
 func (s *simulation) bring(w *simulated, d Due, zone *time.Location) {
-	if s.decided != nil {
-		if most, ok := s.decided(d); ok {
-			d.Net = min(d.Net, most)
-		}
-	}
 	bounds := Bounds(s.doc, d, zone)
 	room := func(amount int64) int64 {
 		for _, b := range bounds {
@@ -105,7 +116,7 @@ func (s *simulation) bring(w *simulated, d Due, zone *time.Location) {
 		granted := room(more)
 		w.granted, w.capped = w.granted+granted, w.capped+more-granted
 	}
-	net := max(0, min(d.Net, d.Granted-w.capped, w.granted))
+	net := s.left(w, d)
 	if back := net - w.net; back > 0 {
 		given := room(back)
 		w.capped, net = w.capped+back-given, w.net+given
@@ -193,15 +204,15 @@ func (s *simulation) advance(i int, now months) []time.Time {
 	return changed
 }
 
-// payGoals grants the milestones that were reached by what changed in a month, once each, and takes the reversible ones back while they
-// are not.
-func (s *simulation) payGoals(f Facts, month, now time.Time) {
+// payGoals grants the milestones that were reached by what changed in a month, once each, or takes back the reversible ones that are not
+// reached any more.
+func (s *simulation) payGoals(f Facts, month, now time.Time, giving bool) {
 	for _, m := range s.doc.Milestones {
 		start := calendar.Start(m.Period, month, time.UTC)
 		k := goalOf{m.Key, f.ReferrerID, start}
 		w, there := s.goals[k], s.all[f.ReferrerID].in(m.Period, start).of(m.Measure) >= m.Threshold
 		switch {
-		case w == nil && !there, w != nil && !m.Reversible:
+		case giving != there, w != nil && !m.Reversible, w == nil && !there:
 			continue
 		case w == nil:
 			w = &simulated{Due: Due{
