@@ -96,8 +96,10 @@ func (l *linter) add(format string, args ...any) {
 var statements = map[string]bool{"SelectStmt": true, "InsertStmt": true, "UpdateStmt": true, "DeleteStmt": true}
 
 // functions are those that a statement may call: immutable ones, aggregates of them, and sqlc's own notation. Look the
-// volatility up in pg_proc before adding one.
-var functions = []string{"bool_or", "cardinality", "count", "max", "min", "sum", "unnest", "sqlc.arg", "sqlc.embed", "sqlc.narg"}
+// volatility up in pg_proc before adding one. Of to_timestamp only the one of a number is immutable.
+var functions = []string{
+	"bool_or", "cardinality", "count", "left", "max", "min", "sum", "to_timestamp", "translate", "unnest", "sqlc.arg", "sqlc.embed", "sqlc.narg",
+}
 
 // clockLiterals are texts that become the time of day when they are cast.
 var clockLiterals = []string{"now", "today", "tomorrow", "yesterday"}
