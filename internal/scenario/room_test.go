@@ -22,6 +22,19 @@ func TestRoomUnderLimits(t *testing.T) {
 			s.undoes("refund", "o1", "r1", 0, 3*time.Hour).want(201)
 			s.earned("B", "hello: 1000 of 1000 cancelled REVERSED_REFUND", "hello: 0 of 1000 available GRANTED")
 		},
+		"a sale that was undone before it came keeps the step that it had": func(s *situation) {
+			steps := []body{{"from": 2, "amount": body{"type": share, "value": 2000}}, {"from": 3, "amount": body{"type": share, "value": 3000}}}
+			s.referred(offer([]body{rule("direct", "referrer", "purchase renewal", share, 1, "tiers", body{
+				"measure": "conversions", "period": "lifetime", "mode": "frozen", "steps": steps,
+			})}))
+			s.buys("B", "o1", 2_500, time.Hour).want(201, "rewards.0.granted", 0)
+			charged := s.undoes("chargeback", "o1", "x1", 0, 3*time.Hour).want(201)
+			s.renews("B", "o2", 3_000, 2*time.Hour).want(201, "rewards.0.granted", 600, "rewards.0.net", 0)
+			s.joins("C", 4*time.Hour, "code", s.gets("A")).want(201)
+			s.buys("C", "o3", 2_000, 5*time.Hour).want(201, "rewards.0.granted", 400)
+			s.wins(charged, "w1", 6*time.Hour).want(200)
+			s.has("A", 0, 1000)
+		},
 		"what waits for a rate when its period closes is rated when it has one": func(s *situation) {
 			s.referred(offer([]body{direct("tiers", body{
 				"measure": "conversions", "period": "month", "mode": "recompute", "steps": []body{{"from": 2, "amount": body{"type": share, "value": 3000}}},

@@ -30,7 +30,7 @@ func (f Facts) undone(now []Due, q *Conversion, all []Conversion) []Due {
 				continue
 			}
 			for _, d := range f.dues(*c, q, life, then) {
-				if d.Net > 0 && !d.Denied && !d.Unpriced && !slices.ContainsFunc(out, d.is) {
+				if (d.Net > 0 || f.unrated(d)) && !d.Denied && !d.Unpriced && !slices.ContainsFunc(out, d.is) {
 					out = appendUndone(out, d, now, all[i])
 				}
 			}
@@ -39,6 +39,9 @@ func (f Facts) undone(now []Due, q *Conversion, all []Conversion) []Due {
 	}
 	return out
 }
+
+// unrated reports whether a due comes to nothing only as long as its step is not looked at.
+func (f Facts) unrated(d Due) bool { return f.Reached == nil && d.Rule.Tiers != nil && d.Granted == 0 }
 
 // appendUndone appends a due that is not owed any more, with the reason why.
 func appendUndone(out []Due, d Due, now []Due, c Conversion) []Due {
