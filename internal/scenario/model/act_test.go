@@ -111,7 +111,7 @@ func (w *workspace) readBook(out map[string]string) {
 		JOIN referrals r ON r.workspace_id = w.workspace_id AND r.id = w.referral_id
 		JOIN participants b ON b.workspace_id = r.workspace_id AND b.id = r.referee_id
 		LEFT JOIN conversions c ON c.workspace_id = w.workspace_id AND c.id = w.conversion_id
-		WHERE w.program_id = $1 AND w.granted > w.reversed`)
+		WHERE w.program_id = $1 AND w.granted > 0`)
 	for i, id := range w.payouts {
 		w.list(out, fmt.Sprintf(`SELECT 'payout %d to ' || p.external_id, concat_ws(' ', o.state, o.amount, 'by attempt', o.attempt) FROM payouts o
 			JOIN participants p ON p.workspace_id = o.workspace_id AND p.id = o.participant_id

@@ -243,7 +243,10 @@ func (b *book) undone(c company, m *machine, now []due) {
 			if d.left == 0 || told || i >= 0 && now[i].left > 0 || d.cause.kind == "signup" {
 				continue
 			}
-			d.left = 0
+			d.left, d.why = 0, m.lost(d.cause.ref)
+			if i >= 0 {
+				d.why = now[i].why
+			}
 			b.grant(m.who, d)
 		}
 	}

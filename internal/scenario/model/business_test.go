@@ -59,7 +59,11 @@ func someBusiness(t *rapid.T) (life, policy) {
 		someLimits(t, &l.rules.Rewards[i])
 	}
 	for i := range l.rules.Milestones {
-		l.rules.Milestones[i].Reversible = rapid.Bool().Draw(t, "reversible")
+		m := &l.rules.Milestones[i]
+		if m.Reversible = rapid.Bool().Draw(t, "reversible"); m.Kind == "credit" && rapid.Bool().Draw(t, "expires") {
+			seconds := int64(3 * day / time.Second)
+			m.ExpiresAfterSeconds = &seconds
+		}
 	}
 	if rapid.Bool().Draw(t, "budget") {
 		l.rules.Budget = &rules.Cap{
@@ -101,10 +105,10 @@ func (l *life) someActs(t *rapid.T) {
 	}
 	for range rapid.SampledFrom([]int{4, 0, 8}).Draw(t, "spends") {
 		f := fact{kind: "redeem", sort: rapid.SampledFrom([]string{"credit", "credit", "points"}).Draw(t, "kind")}
-		if f.who = "R"; f.sort == "credit" {
+		if f.who = "R"; f.sort == "credit" && rapid.Bool().Draw(t, "referee") {
 			f.who = rapid.SampledFrom(slices.Sorted(maps.Keys(joins))).Draw(t, "who")
 		}
-		f.asks = rapid.SampledFrom([]int64{1, 9, 50, 300, 500}).Draw(t, "spends")
+		f.asks = rapid.SampledFrom([]int64{1, 9, 50, 80, 300, 500}).Draw(t, "spends")
 		add(f, time.Hour)
 		if rapid.Bool().Draw(t, "void") {
 			add(fact{kind: "void", asks: rapid.Int64Range(0, 3).Draw(t, "which")}, day)
@@ -123,6 +127,9 @@ func someLimits(t *rapid.T, r *rules.RewardRule) {
 			Amount: rapid.SampledFrom([]int64{50, 600, 1500, 4000}).Draw(t, "cap"),
 			Period: rapid.SampledFrom([]rules.Period{rules.Lifetime, rules.Month, rules.Week, rules.Day}).Draw(t, "cap period"),
 		}
+	}
+	if r.Key == "joined" && rapid.Bool().Draw(t, "credit") {
+		r.Kind = "credit" // of which a referrer gets several
 	}
 	if r.Kind == "credit" && rapid.Bool().Draw(t, "expires") {
 		seconds := int64(rapid.SampledFrom([]time.Duration{time.Hour, 7 * day}).Draw(t, "after") / time.Second)
@@ -143,7 +150,7 @@ func (b *book) told(until time.Duration) map[string]string {
 		if sums[e.to+" "+e.kind+" available"] = b.available(e.to, e.kind); !b.matured(e) {
 			sums[e.to+" "+e.kind+" pending"] += e.left()
 		}
-		if e.of != "" && e.granted > e.reversed {
+		if e.of != "" && e.granted > 0 {
 			out[e.to+" "+e.rule+" "+e.cause] = fmt.Sprintf("%s %d of %d capped %d redeemed %d %s", b.stateOf(e), e.granted-e.reversed, e.granted, e.capped, e.redeemed, e.why)
 		}
 	}
@@ -167,12 +174,14 @@ func (b *book) stateOf(e *entry) string {
 		return "paid"
 	case e.payment != nil:
 		return "reserved"
-	case !b.matured(e):
+	case !b.matured(e) && e.left() > 0:
 		return "pending"
 	case e.expired:
 		return "expired"
-	case e.left() <= 0:
+	case e.redeemed > 0 && e.left() <= 0:
 		return "redeemed"
+	case e.granted == e.reversed:
+		return "cancelled"
 	}
 	return "available"
 }

@@ -43,7 +43,7 @@ func (b *book) win(c company, m *machine) {
 				}
 			}
 			b.give("", due{
-				RewardRule: rules.RewardRule{Key: goal.Key, Kind: goal.Kind}, to: m.by, cause: fact{ref: goalOf(b.life, goal, f), at: last.at},
+				RewardRule: rules.RewardRule{Key: goal.Key, Kind: goal.Kind, ExpiresAfterSeconds: goal.ExpiresAfterSeconds}, to: m.by, cause: fact{ref: goalOf(b.life, goal, f), at: last.at},
 				gross: goal.Amount, left: goal.Amount, why: "REINSTATED",
 			})
 		}
