@@ -23,13 +23,16 @@ type claim struct {
 	at      time.Time
 	touches []attribution.Touch
 	limited map[uuid.UUID]bool
-	version *db.ProgramVersion // nil is the program's current one
+	version *db.ProgramVersion // nil is the one that was current then
 	note    string             // the words of a person who acts by hand
 }
 
 // attribute is the one routine behind every door: it decides, stores the decision, makes the referral, and settles the
 // history with it.
 func (r *recorder) attribute(ctx context.Context, h *history, b before, c claim) (Attributed, error) {
+	if err := r.pin(ctx, h, &c); err != nil {
+		return Attributed{}, err
+	}
 	in, err := r.inputs(ctx, h, c)
 	if err != nil {
 		return Attributed{}, err
@@ -45,7 +48,7 @@ func (r *recorder) attribute(ctx context.Context, h *history, b before, c claim)
 	if c.signup != nil {
 		d.SignupID = &c.signup.ID
 	}
-	if v := c.versionOf(h); v != nil {
+	if v := c.version; v != nil {
 		d.ProgramVersionID = &v.ID
 	}
 	switch live := h.live(); {
@@ -74,11 +77,20 @@ func (r *recorder) attribute(ctx context.Context, h *history, b before, c claim)
 	return out, r.settle(ctx, h, b)
 }
 
-func (c claim) versionOf(h *history) *db.ProgramVersion {
-	if c.version != nil {
-		return c.version
+// pin finds the version that a claim is judged by and its referral stays with, unless it is known: the one that was current when it
+// occurred. There is none before the first is published.
+func (r *recorder) pin(ctx context.Context, h *history, c *claim) error {
+	if c.version != nil || h.current == nil {
+		return nil
 	}
-	return h.current
+	if c.version = h.current; !c.at.Before(h.current.PublishedAt) {
+		return nil
+	}
+	if err := r.e.loadTimeline(ctx, r.tx, r.s, h); err != nil {
+		return err
+	}
+	c.version = h.currentAt(c.at)
+	return nil
 }
 
 // inputs freezes everything that the decision depends on.
@@ -87,7 +99,7 @@ func (r *recorder) inputs(ctx context.Context, h *history, c claim) (attribution
 		Door: c.door, ProgramID: h.program.ID.String(), Program: h.program.Timeline, OccurredAt: c.at,
 		Referee: attribution.Referee{ID: h.referee.ID.String(), CustomerSince: h.referee.CustomerSince, Erased: h.erased}, Touches: c.touches,
 	}
-	if v := c.versionOf(h); v != nil {
+	if v := c.version; v != nil {
 		in.ProgramVersionID = v.ID.String()
 		in.Policy = h.documents[v.ID].Attribution
 	}
@@ -164,7 +176,7 @@ func (r *recorder) referrerOf(ctx context.Context, program, referee uuid.UUID) (
 
 // createReferral makes the relation and takes a use of a limited code.
 func (r *recorder) createReferral(ctx context.Context, h *history, c claim, d db.AttributionDecision) error {
-	version := c.versionOf(h)
+	version := c.version
 	window := time.Duration(h.documents[version.ID].Qualification.WindowSeconds) * time.Second
 	ref := db.Referral{
 		WorkspaceID: r.s.Workspace, ID: *d.ReferralID, ProgramID: h.program.ID, ProgramVersionID: version.ID, ReferrerID: *d.ReferrerID,

@@ -24,7 +24,7 @@ type history struct {
 	zone        *time.Location
 	current     *db.ProgramVersion // nil while nothing is published
 	documents   map[uuid.UUID]rules.Document
-	timeline    []db.ProgramVersion // oldest first; empty unless rewards follow the version of their conversion
+	timeline    []db.ProgramVersion // oldest first; empty unless an older version than the current one may be asked for
 	conditions  *condition.Cache
 	groups      map[uuid.UUID]state.Groups // of the referrers; nil when no rule tells groups apart
 	referee     db.Participant
@@ -195,15 +195,14 @@ func (e *Engine) loadDocuments(ctx context.Context, tx *store.Tx, s Scope, h *hi
 		}
 		h.documents[v.ID] = d
 	}
-	return e.loadTimeline(ctx, tx, s, h)
+	if slices.ContainsFunc(slices.Collect(maps.Values(h.documents)), func(d rules.Document) bool { return d.VersionPin == rules.PinConversion }) {
+		return e.loadTimeline(ctx, tx, s, h)
+	}
+	return nil
 }
 
-// loadTimeline reads all versions of the program, when the rewards of a referral follow the version that was current for each
-// conversion.
+// loadTimeline reads all versions of the program.
 func (e *Engine) loadTimeline(ctx context.Context, tx *store.Tx, s Scope, h *history) (err error) {
-	if !slices.ContainsFunc(slices.Collect(maps.Values(h.documents)), func(d rules.Document) bool { return d.VersionPin == rules.PinConversion }) {
-		return nil
-	}
 	h.timeline, err = e.q.ListVersionTimeline(ctx, tx.DB(), db.ListVersionTimelineParams{WorkspaceID: s.Workspace, ProgramID: h.program.ID})
 	for _, v := range h.timeline {
 		d, err := e.document(v)
@@ -216,15 +215,20 @@ func (e *Engine) loadTimeline(ctx context.Context, tx *store.Tx, s Scope, h *his
 }
 
 // versionAt is the version by which a conversion of a referral earns: the one that the referral is pinned to, unless its rules follow
-// the conversion. What occurred before anything was published has the first.
+// the conversion.
 func (h *history) versionAt(ref *db.Referral, at time.Time) uuid.UUID {
 	if len(h.timeline) == 0 || h.documents[ref.ProgramVersionID].VersionPin != rules.PinConversion {
 		return ref.ProgramVersionID
 	}
-	current := h.timeline[0].ID
-	for _, v := range h.timeline {
+	return h.currentAt(at).ID
+}
+
+// currentAt is the version that was current at a time. What occurred before anything was published has the first.
+func (h *history) currentAt(at time.Time) *db.ProgramVersion {
+	current := &h.timeline[0]
+	for i, v := range h.timeline {
 		if !v.PublishedAt.After(at) {
-			current = v.ID
+			current = &h.timeline[i]
 		}
 	}
 	return current
