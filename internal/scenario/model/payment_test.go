@@ -167,8 +167,11 @@ func (b *book) void(f fact) bool {
 		return false
 	}
 	for e, amount := range *took {
-		if e.redeemed -= amount; amount > 0 && !e.expired {
-			e.why = "REDEMPTION_VOIDED"
+		if amount == 0 {
+			continue
+		}
+		if e.redeemed, e.why = e.redeemed-amount, "REDEMPTION_VOIDED"; e.expired {
+			e.why = "REWARD_EXPIRED" // and so has what comes back
 		}
 	}
 	*took = nil
