@@ -115,7 +115,7 @@ func (h *history) facts(r *db.Referral, s Scope) settlement.Facts {
 	f := settlement.Facts{
 		ReferralID: r.ID.String(), Stored: r.State, StoredReason: r.Reason, SignupAt: r.AttributedAt, QualifyBy: r.QualifyBy,
 		HonoredUntil: h.honoredUntil(), Zone: h.zone, Rules: h.documents[r.ProgramVersionID], Now: s.Now,
-		ReferrerID: r.ReferrerID.String(), RefereeID: r.RefereeID.String(), Rated: h.rated, Group: h.groups[r.ReferrerID].At(r.AttributedAt),
+		ReferrerID: r.ReferrerID.String(), RefereeID: r.RefereeID.String(), Rated: h.rated(), Group: h.groups[r.ReferrerID].At(r.AttributedAt),
 	}
 	for i := range h.conversions {
 		c := &h.conversions[i]
@@ -177,9 +177,12 @@ func toReversal(r db.Reversal, of db.Conversion) settlement.Reversal {
 }
 
 func (h *history) applyVerdicts(verdicts []settlement.Verdict) {
+	at := make(map[uuid.UUID]int, len(h.conversions))
+	for i, c := range h.conversions {
+		at[c.ID] = i
+	}
 	for _, v := range verdicts {
-		i := slices.IndexFunc(h.conversions, func(c db.Conversion) bool { return c.ID.String() == v.ID })
-		c := &h.conversions[i]
+		c := &h.conversions[at[uuid.MustParse(v.ID)]]
 		if c.State == state.ConversionDisqualified && v.State != state.ConversionDisqualified {
 			continue // disqualified is final
 		}

@@ -303,13 +303,19 @@ func (h *history) recorded() map[rewardKey]int {
 	return out
 }
 
-// rated is what the reward of a due was rated by when it was granted: that stays, whatever is reached later.
-func (h *history) rated(due settlement.Due) (rules.Amount, int, bool) {
-	k := keyOf(due)
-	for _, w := range h.rewards {
-		if keyOfReward(w) == k && w.AmountType != nil {
-			return rules.Amount{Type: rules.AmountType(*w.AmountType), Value: *w.AmountValue}, int(w.Tier), true
+// rated tells what the reward of a due was rated by when it was granted: that stays, whatever is reached later.
+func (h *history) rated() func(settlement.Due) (rules.Amount, int, bool) {
+	on := make(map[rewardKey]*db.Reward, len(h.rewards))
+	for i := range h.rewards {
+		if w := &h.rewards[i]; w.AmountType != nil {
+			on[keyOfReward(*w)] = w
 		}
 	}
-	return rules.Amount{}, 0, false
+	return func(due settlement.Due) (rules.Amount, int, bool) {
+		w := on[keyOf(due)]
+		if w == nil {
+			return rules.Amount{}, 0, false
+		}
+		return rules.Amount{Type: rules.AmountType(*w.AmountType), Value: *w.AmountValue}, int(w.Tier), true
+	}
 }
