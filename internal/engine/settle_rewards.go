@@ -75,8 +75,8 @@ func (r *recorder) payOwed(ctx context.Context, h *history, outcomes []settlemen
 	return nil
 }
 
-// pay brings the reward of a due to what it owes, as far as that is giving, or as far as it is not. What a better tier adds to a reward is a reward of its own, caused by the first, since
-// that may be paid already; taking back begins with the last.
+// pay brings the reward of a due to what it owes, as far as that is giving, or as far as it is not. What a better tier adds to a reward is
+// a reward of its own, caused by the first, since that may be paid already; taking back begins with the last.
 func (r *recorder) pay(
 	ctx context.Context, h *history, ref db.Referral, due settlement.Due, giving bool, stored map[rewardKey]int, owed map[rewardKey]bool,
 ) error {
@@ -131,12 +131,18 @@ const causeRerating = "rerating"
 // grantUndone grants, and takes back at once, what was owed only before all was known, so that the books tell it as if it had come in order.
 // What the books tell already, of whomever, stays as it is.
 func (r *recorder) grantUndone(ctx context.Context, h *history, outcomes []settlement.Outcome) error {
+	told := map[rewardKey]bool{}
+	for k := range h.recorded() {
+		told[k.whomever()] = true
+	}
 	for i, o := range outcomes {
 		ref := h.referrals[i]
 		for _, due := range o.Undone {
-			if !isLive(ref.State) || due.Granted == 0 || h.tells(due) {
+			k := keyOf(due).whomever()
+			if !isLive(ref.State) || due.Granted == 0 || told[k] {
 				continue
 			}
+			told[k] = true
 			if err := r.grant(ctx, h, ref, due, ""); err != nil {
 				return err
 			}
@@ -145,13 +151,10 @@ func (r *recorder) grantUndone(ctx context.Context, h *history, outcomes []settl
 	return nil
 }
 
-// tells reports whether something was granted for what a due is owed for, to whomever.
-func (h *history) tells(due settlement.Due) bool {
-	return slices.ContainsFunc(h.rewards, func(w db.Reward) bool {
-		k := keyOfReward(w)
-		k.participant = uuid.MustParse(due.ParticipantID)
-		return k == keyOf(due) && !ungranted(w)
-	})
+// whomever is what a reward is for, without who gets it.
+func (k rewardKey) whomever() rewardKey {
+	k.participant = uuid.Nil
+	return k
 }
 
 // noteNothing records shares that come to nothing by their step: it is theirs, until they are rated again.
